@@ -1,0 +1,182 @@
+// Package runbook reads a runbook (HCL, or the same in JSON) into typed values
+// that remember where they stand in the file. It reads no other file, no
+// environment and no network.
+package runbook
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/step"
+)
+
+// Runbook is a file as its author wrote it, checked as far as it can be
+// without the variables' values.
+type Runbook struct {
+	Name  string
+	Title string
+	File  string // as given
+	Text  []byte
+	// Hash is the SHA-256 of Text, in hex.
+	Hash      string
+	Window    *Window // nil: none announced
+	Variables []*Variable
+	People    []Person
+	Sites     []*Site
+	Stages    []*Stage
+	Drills    []*Drill
+	// the parsed rest (locals, expressions) is private
+}
+
+// Window is the announced maintenance time.
+type Window struct {
+	Length time.Duration
+	Opens  string // stage at whose beginning it opens
+	Closes string // stage at whose end it closes
+	Range  hcl.Range
+}
+
+// Variable is an input. Secret ones hold a marked value.
+type Variable struct {
+	Name   string
+	Doc    string
+	Type   step.Type // string, bool, number, list of string, map of string
+	Secret bool
+	// HasDefault tells whether Default stands if nothing else gives a value.
+	HasDefault bool
+	Default    any
+	Range      hcl.Range
+}
+
+// Person may own checklist items and approve gates.
+type Person struct {
+	Name  string
+	Role  string
+	Range hcl.Range
+}
+
+// Site is a place where the service lives; its attributes are referred to as
+// site.NAME.….
+type Site struct {
+	Name  string
+	Attrs map[string]any
+	Range hcl.Range
+}
+
+// Stage is steps, gates and checklists that belong together in time.
+type Stage struct {
+	Name  string
+	Title string
+	Range hcl.Range
+}
+
+// Drill maps the runbook to stand-ins.
+type Drill struct {
+	Name  string
+	Range hcl.Range
+}
+
+// Bound is a runbook with the values of its variables: for_each is expanded
+// and every node has its place.
+type Bound struct {
+	*Runbook
+	// Values are the variables that may be seen, Secrets those that may not.
+	Values  map[string]any
+	Secrets map[string]secret.String
+	Drill   string // name of the drill block, "" if live
+	Nodes   []*Node
+	// NotRehearsed are steps that the drill leaves out (a shell step without
+	// a drill command).
+	NotRehearsed []string
+}
+
+// Node classes.
+const (
+	ClassStep      = "step"
+	ClassGate      = "gate"
+	ClassChecklist = "checklist"
+)
+
+// Node is a step, a gate or a checklist of a bound runbook.
+type Node struct {
+	// ID is "KIND.NAME", for an instance of for_each `KIND.NAME["key"]`;
+	// "gate.NAME"; "checklist.NAME".
+	ID    string
+	Class string
+	Stage string
+	Kind  string // of a step
+	Why   string
+	On    string // site
+	// After are the IDs of all nodes that must be settled first: by `after`,
+	// by references, and for a gate without `after` everything in its stage
+	// that does not depend on it.
+	After []string
+	// Timeout bounds one attempt; 0 means none.
+	Timeout time.Duration
+	Retry   Retry
+	// Repeatable is false if Run may start at most once.
+	Repeatable bool
+	// Def is the hash of the step's own text (canonical tokens without
+	// comments and `why`), the same in drills and live.
+	Def   string
+	Range hcl.Range
+
+	Gate  *Gate  // of a gate
+	Items []Item // of a checklist
+}
+
+// Retry says how often and how soon a failed step is tried again: waits grow
+// from Wait by doubling up to Max, with jitter.
+type Retry struct {
+	Attempts int // in all; 1 = never again
+	Wait     time.Duration
+	Max      time.Duration
+}
+
+// What a gate does when its timeout passes.
+const (
+	OnTimeoutHold     = "hold"
+	OnTimeoutUndo     = "undo"
+	OnTimeoutContinue = "continue"
+)
+
+// Gate waits for people, a time, or both.
+type Gate struct {
+	Ask       string
+	Approvals int
+	// People may approve; empty: everyone in people but the runner.
+	People    []string
+	At        time.Time // not before; zero: at once
+	Timeout   time.Duration
+	OnTimeout string
+}
+
+// Item is a line of a checklist.
+type Item struct {
+	Name  string
+	Text  string
+	Owner string
+}
+
+// Outputs finds the output of a done step by node ID.
+type Outputs func(id string) (json.RawMessage, bool)
+
+// Unknown says which field waits for which step.
+type Unknown struct {
+	Field string
+	After string // node ID
+}
+
+// Input is what Bind needs besides the file.
+type Input struct {
+	// Values come by variable name. Texts are converted to the variable's
+	// type; a secret variable takes only a secret.String.
+	Values map[string]any
+	// Drill is the name of a drill block, "" for live.
+	Drill string
+	// Runner is who runs; gates that too few others can approve are refused.
+	Runner string
+}

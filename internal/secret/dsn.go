@@ -1,0 +1,140 @@
+package secret
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+)
+
+// DSN is a database's connection string, URL ("postgres://user:pw@host/db")
+// or keyword form ("host=… dbname=…"). It shows host, port, database and user
+// and never more; Reveal gives the whole.
+type DSN struct{ text string }
+
+// NewDSN wraps a connection string; it is not parsed here beyond what String
+// and Password need.
+func NewDSN(text string) DSN { return DSN{text: text} }
+
+// Reveal gives the whole connection string out, for connecting.
+func (d DSN) Reveal() string { return d.text }
+
+// Empty tells whether there is none.
+func (d DSN) Empty() bool { return d.text == "" }
+
+// Password is the password written in it, or "".
+func (d DSN) Password() string {
+	if u := d.url(); u != nil {
+		if pw, ok := u.User.Password(); ok {
+			return pw
+		}
+		return u.Query().Get("password")
+	}
+	return keywords(d.text)["password"]
+}
+
+// String is what may be seen: user@host:port/database.
+func (d DSN) String() string {
+	if d.text == "" {
+		return ""
+	}
+	user, host, port, db := d.parts()
+	var b strings.Builder
+	if user != "" {
+		b.WriteString(user + "@")
+	}
+	b.WriteString(host)
+	if port != "" {
+		b.WriteString(":" + port)
+	}
+	return b.String() + "/" + db
+}
+
+// GoString keeps %#v from showing more than String.
+func (d DSN) GoString() string { return fmt.Sprintf("secret.DSN(%q)", d.String()) }
+
+// Format shows String for every verb.
+func (d DSN) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(d.String())) }
+
+// MarshalJSON writes String.
+func (d DSN) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+
+// MarshalText writes String.
+func (d DSN) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// LogValue shows String.
+func (d DSN) LogValue() slog.Value { return slog.StringValue(d.String()) }
+
+func (d DSN) url() *url.URL {
+	if !strings.HasPrefix(d.text, "postgres://") && !strings.HasPrefix(d.text, "postgresql://") {
+		return nil
+	}
+	u, err := url.Parse(d.text)
+	if err != nil {
+		// Unreadable as a URL: show nothing of it.
+		return &url.URL{Host: "unreadable-dsn"}
+	}
+	return u
+}
+
+func (d DSN) parts() (user, host, port, db string) {
+	if u := d.url(); u != nil {
+		q := u.Query()
+		user, host, port = u.User.Username(), u.Hostname(), u.Port()
+		db = strings.TrimPrefix(u.Path, "/")
+		return first(user, q.Get("user")), first(host, q.Get("host")), first(port, q.Get("port")), first(db, q.Get("dbname"))
+	}
+	kv := keywords(d.text)
+	return kv["user"], first(kv["host"], "localhost"), kv["port"], kv["dbname"]
+}
+
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+// keywords reads libpq's keyword form: key = value pairs, a value with blanks
+// in single quotes, backslash escapes (PostgreSQL docs, 34.1.1.1).
+func keywords(text string) map[string]string {
+	kv := map[string]string{}
+	rest := strings.TrimSpace(text)
+	for rest != "" {
+		key, after, ok := strings.Cut(rest, "=")
+		if !ok {
+			return kv
+		}
+		var value string
+		value, rest = keywordValue(strings.TrimLeft(after, " \t\n"))
+		kv[strings.TrimSpace(key)] = value
+		rest = strings.TrimLeft(rest, " \t\n")
+	}
+	return kv
+}
+
+func keywordValue(text string) (value, rest string) {
+	quoted := strings.HasPrefix(text, "'")
+	i := 0
+	if quoted {
+		i = 1
+	}
+	var b strings.Builder
+	for ; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && i+1 < len(text):
+			i++
+			b.WriteByte(text[i])
+		case quoted && c == '\'':
+			return b.String(), text[i+1:]
+		case !quoted && (c == ' ' || c == '\t' || c == '\n'):
+			return b.String(), text[i:]
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), ""
+}
