@@ -38,9 +38,9 @@ var folds = map[Type]func(*State, Event) error{
 
 	UndoStarted: with(func(s *State, _ Event, b UndoBody) error { s.Undo = &b; return nil }),
 	UndoIntent:  bare(func(n *NodeState, _ Event) { n.Phase = Undoing }),
-	StepUndone:  node(func(n *NodeState, e Event, _ TimeBody) { n.end(Undone, e); n.Output, n.Fail = nil, nil }),
+	StepUndone:  node(func(n *NodeState, e Event, _ TimeBody) { n.end(Undone, e); n.forget() }),
 	UndoFailed:  node(func(n *NodeState, e Event, b FailBody) { n.end(Failed, e); n.Fail = &b }),
-	UndoPassed:  node(func(n *NodeState, e Event, b NoteBody) { n.end(PassedBy, e); n.Reason = b.Text }),
+	UndoPassed:  foldPassed,
 	UndoDone:    func(s *State, _ Event) error { s.Undo = nil; return nil },
 
 	GateWaits:   nodeOrder(foldGateWaits),
@@ -246,10 +246,21 @@ func foldApprove(n *NodeState, e Event, b ApproveBody) { n.vote(e, true, b) }
 func foldTick(n *NodeState, e Event, b TickBody) {
 	for _, item := range n.Ticks {
 		if item.Name == b.Item {
-			item.Result = b.Result
+			if b.Allowed(item.Result) {
+				item.Result = b.Result
+			}
 			item.Log = append(item.Log, Tick{By: e.Actor, At: e.At, TickBody: b})
 		}
 	}
+}
+
+func foldPassed(s *State, e Event) error {
+	return node(func(n *NodeState, e Event, b NoteBody) {
+		n.end(PassedBy, e)
+		n.forget()
+		n.Reason = b.Text
+		s.NotUndone = append(s.NotUndone, Unundone{Step: n.ID, Reason: b.Text, At: e.At})
+	})(s, e)
 }
 
 func foldAnswered(s *State, _ Event, b AnswerBody) error {
@@ -274,7 +285,14 @@ func (n *NodeState) rearm() {
 	for _, item := range n.Ticks {
 		item.Result = ""
 	}
+	if n.Class != ClassStep {
+		n.Order = 0
+	}
 }
+
+// forget drops what a step left behind, once that is undone or passed by:
+// undo does not come to it again, and a new run of it starts afresh.
+func (n *NodeState) forget() { n.Order, n.Output, n.Saved, n.Fail, n.Confirm = 0, nil, nil, nil, "" }
 
 func (n *NodeState) vote(e Event, yes bool, b ApproveBody) {
 	n.Votes = append(n.Votes, Vote{By: e.Actor, At: e.At, Yes: yes, Body: b, Seq: e.Seq})

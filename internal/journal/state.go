@@ -57,6 +57,9 @@ type State struct {
 	// Asks are requests that no conductor has answered, in order.
 	Asks  []Event
 	Notes []Note
+	// NotUndone are nodes that an undo passed by, with the reason, in order;
+	// they stay known when the run goes forward again.
+	NotUndone []Unundone
 	// order counts completions, for undo in reverse.
 	order int64
 }
@@ -121,6 +124,13 @@ type Note struct {
 	At   time.Time
 	Text string
 	Demo bool
+}
+
+// Unundone is a step that was done and cannot be taken back.
+type Unundone struct {
+	Step   string
+	Reason string
+	At     time.Time
 }
 
 // Settled tells whether an item no longer stops its checklist.
