@@ -189,6 +189,8 @@ type EndBody struct {
 type NoteBody struct {
 	Text string `json:"text,omitempty"`
 	Demo bool   `json:"demo,omitempty"` // said by the demo in that person's name
+	// Claimed tells that the actor was named by --as and nobody proved it.
+	Claimed bool `json:"claimed,omitempty"`
 }
 
 // PlanBody is a step's plan when it became known or was checked again.
@@ -257,6 +259,7 @@ type ApproveBody struct {
 	Expires time.Time `json:"expires,omitzero"`
 	Note    string    `json:"note,omitempty"`
 	Demo    bool      `json:"demo,omitempty"`
+	Claimed bool      `json:"claimed,omitempty"` // as in NoteBody
 }
 
 // ItemBody is one line of a checklist.
@@ -280,6 +283,7 @@ type TickBody struct {
 	Result   string `json:"result"`
 	Evidence string `json:"evidence,omitempty"`
 	Demo     bool   `json:"demo,omitempty"`
+	Claimed  bool   `json:"claimed,omitempty"` // as in NoteBody
 }
 
 // AnswerBody says what became of the request with that seq.

@@ -50,7 +50,7 @@ var folds = map[Type]func(*State, Event) error{
 	ListPassed:  bareOrder(func(n *NodeState, e Event) { n.end(Done, e) }),
 
 	AskApprove:  node(foldApprove),
-	AskReject:   asked(node(func(n *NodeState, e Event, b NoteBody) { n.vote(e, false, ApproveBody{Note: b.Text, Demo: b.Demo}) })),
+	AskReject:   asked(node(func(n *NodeState, e Event, b NoteBody) { n.vote(e, false, ApproveBody{Note: b.Text, Demo: b.Demo, Claimed: b.Claimed}) })),
 	AskTick:     node(foldTick),
 	AskItem:     node(func(n *NodeState, _ Event, b ItemBody) { n.addItem(b) }),
 	AskConfirm:  node(func(n *NodeState, e Event, _ NoteBody) { n.Confirm = e.Actor }),
@@ -178,7 +178,7 @@ func foldEnd(s *State, e Event, b EndBody) error {
 }
 
 func foldNote(s *State, e Event, b NoteBody) error {
-	s.Notes = append(s.Notes, Note{By: e.Actor, At: e.At, Text: b.Text, Demo: b.Demo})
+	s.Notes = append(s.Notes, Note{By: e.Actor, At: e.At, Text: b.Text, Demo: b.Demo, Claimed: b.Claimed})
 	return nil
 }
 

@@ -124,6 +124,8 @@ type Note struct {
 	At   time.Time
 	Text string
 	Demo bool
+	// Claimed is as in NoteBody.
+	Claimed bool
 }
 
 // Unundone is a step that was done and cannot be taken back.
