@@ -49,8 +49,10 @@ var folds = map[Type]func(*State, Event) error{
 	ListWaits:   bareOrder(func(n *NodeState, e Event) { n.begin(Waiting, e) }),
 	ListPassed:  bareOrder(func(n *NodeState, e Event) { n.end(Done, e) }),
 
-	AskApprove:  node(foldApprove),
-	AskReject:   asked(node(func(n *NodeState, e Event, b NoteBody) { n.vote(e, false, ApproveBody{Note: b.Text, Demo: b.Demo, Claimed: b.Claimed}) })),
+	AskApprove: node(foldApprove),
+	AskReject: asked(node(func(n *NodeState, e Event, b NoteBody) {
+		n.vote(e, false, ApproveBody{Note: b.Text, Demo: b.Demo, Claimed: b.Claimed})
+	})),
 	AskTick:     node(foldTick),
 	AskItem:     node(func(n *NodeState, _ Event, b ItemBody) { n.addItem(b) }),
 	AskConfirm:  node(func(n *NodeState, e Event, _ NoteBody) { n.Confirm = e.Actor }),
