@@ -1,0 +1,8 @@
+//go:build !linux
+
+package servers
+
+import "syscall"
+
+// setDeathSignal does nothing: only Linux can tell a child of its parent's end.
+func setDeathSignal(*syscall.SysProcAttr, syscall.Signal) {}

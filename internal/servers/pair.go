@@ -1,0 +1,65 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/evac-io/evac/internal/fault"
+)
+
+// Pair gives two installs of different majors that servers can be started
+// from, as far apart as can be had, and the install of the newest pg_dump,
+// which is at least of the newer major. What is on the machine comes first;
+// the rest is fetched.
+func Pair(ctx context.Context, cache string, log *slog.Logger) (older, newer, pgDump Install, err error) {
+	installs, err := FindPostgres(ctx, cache)
+	if err != nil {
+		return
+	}
+	if older, newer, pgDump, err = pair(startable(installs)); err == nil {
+		return
+	}
+	if installs, err = FetchPostgres(ctx, cache, log); err != nil {
+		return
+	}
+	return pair(startable(installs))
+}
+
+// startable leaves out what the account that servers run as cannot reach.
+func startable(installs []Install) []Install {
+	account, err := serverAccount()
+	if err != nil {
+		return installs // starting will say why
+	}
+	var usable []Install
+	for _, i := range installs {
+		if i.Major >= 10 && account.reaches(i.Bin) == nil {
+			usable = append(usable, i)
+		}
+	}
+	return usable
+}
+
+// pair chooses from installs that are sorted by major.
+func pair(installs []Install) (older, newer, pgDump Install, err error) {
+	for _, i := range installs {
+		if i.PgDump {
+			pgDump = i
+		}
+	}
+	for _, i := range installs {
+		if i.Major > pgDump.Major {
+			continue // no pg_dump reads it
+		}
+		if older.Bin == "" {
+			older = i
+		}
+		newer = i
+	}
+	if older.Major == newer.Major {
+		err = fault.New(fault.Failed, fmt.Sprintf("find PostgreSQL of two major versions and their pg_dump: found %v", installs),
+			"install another PostgreSQL, or name its bin directory in EVAC_POSTGRES_BIN")
+	}
+	return
+}

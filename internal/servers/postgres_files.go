@@ -1,0 +1,212 @@
+package servers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/secret"
+)
+
+// Attach finds the running server of a directory that StartPostgres made,
+// whoever started it. If none runs there its error is ErrNotRunning.
+func Attach(dir string) (*Postgres, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	p := &Postgres{Dir: dir, Socket: socketDir(dir)}
+	if err := p.readFiles(); err != nil {
+		return nil, fmt.Errorf("attach to the server in %q: %w", dir, err)
+	}
+	return p, nil
+}
+
+// ErrNotRunning says that a directory's server does not run.
+var ErrNotRunning = errors.New("no server runs there")
+
+func (p *Postgres) readFiles() error {
+	text, err := os.ReadFile(filepath.Join(p.Dir, recordName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNotRunning
+	}
+	if err != nil {
+		return err
+	}
+	var r record
+	if err := json.Unmarshal(text, &r); err != nil {
+		return fmt.Errorf("read %q: %w", recordName, err)
+	}
+	password, err := os.ReadFile(filepath.Join(p.Dir, passwordName))
+	if err != nil {
+		return err
+	}
+	p.Install, p.Superuser, p.password = r.Install, r.Superuser, secret.New(string(password))
+	file, err := readPIDFile(p.DataDir())
+	if err != nil {
+		return err
+	}
+	p.Port, p.process = file.port, &process{pid: file.pid}
+	if !file.ready || !p.listens() {
+		return ErrNotRunning
+	}
+	return nil
+}
+
+// pidFile is postmaster.pid: one fact a line (PostgreSQL source,
+// src/include/utils/pidfile.h): pid, data directory, start time, port, socket
+// directory, listen address, shared memory key, status (since version 10).
+type pidFile struct {
+	pid, port int
+	ready     bool
+}
+
+func readPIDFile(data string) (pidFile, error) {
+	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return pidFile{}, ErrNotRunning
+	}
+	if err != nil {
+		return pidFile{}, err
+	}
+	lines := strings.Split(string(text), "\n")
+	if len(lines) < 8 {
+		return pidFile{}, ErrNotRunning // it is still being written
+	}
+	var f pidFile
+	f.pid, err = strconv.Atoi(lines[0])
+	if err != nil {
+		return f, fmt.Errorf("read postmaster.pid: %w", err)
+	}
+	f.port, err = strconv.Atoi(lines[3])
+	if err != nil {
+		return f, fmt.Errorf("read postmaster.pid: %w", err)
+	}
+	f.ready = strings.TrimSpace(lines[7]) == "ready"
+	return f, nil
+}
+
+// awaitReady returns when the server says that it takes connections, or fails
+// when it has ended.
+func (p *Postgres) awaitReady(ctx context.Context) error {
+	return until(ctx, pollEvery, func() (bool, error) {
+		if !p.process.alive() {
+			return false, errors.New("the server ended at once")
+		}
+		file, err := readPIDFile(p.DataDir())
+		if errors.Is(err, ErrNotRunning) {
+			return false, nil
+		}
+		// The file may still be that of a server that was killed.
+		return err == nil && file.ready && file.pid == p.process.pid, err
+	})
+}
+
+// listens tells whether a server answers on the socket: a process number
+// alone may by now belong to somebody else.
+func (p *Postgres) listens() bool {
+	conn, err := net.Dial("unix", filepath.Join(p.Socket, fmt.Sprintf(".s.PGSQL.%d", p.Port)))
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
+}
+
+// socketDir is a directory for a server's Unix socket whose path is short
+// enough (104 bytes on macOS) and follows from the server's directory.
+func socketDir(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	return "/tmp/evac-pg-" + hex.EncodeToString(sum[:6])
+}
+
+// privateDir makes a directory in a place where anybody may write, and refuses
+// one that somebody else has put there.
+func privateDir(dir string, as *account) error {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	owner := uint32(os.Geteuid())
+	mine := ok && (stat.Uid == owner || as != nil && stat.Uid == as.uid)
+	if !info.IsDir() || !mine || info.Mode().Perm() != 0o700 {
+		return fault.New(fault.Denied, fmt.Sprintf("use %q for the server's socket: it is somebody else's", dir), "rm -r "+dir)
+	}
+	return as.own(dir)
+}
+
+// copyTemplate makes the data directory from a template, which it makes first
+// if there is none for this install yet.
+func (p *Postgres) copyTemplate(ctx context.Context, templates string, as *account) error {
+	sum := sha256.Sum256([]byte(p.Install.Version + p.Install.Bin + p.Superuser))
+	template := filepath.Join(templates, fmt.Sprintf("pg%d-%s", p.Install.Major, hex.EncodeToString(sum[:6])))
+	err := place(ctx, template, func(tmp string) error {
+		if err := errors.Join(as.own(tmp), as.reaches(tmp)); err != nil {
+			return err
+		}
+		return p.initdb(ctx, filepath.Join(tmp, dataDir), []string{"--no-sync"}, as)
+	})
+	if err != nil {
+		return fmt.Errorf("make template: %w", err)
+	}
+	if err := os.RemoveAll(p.DataDir()); err != nil {
+		return err
+	}
+	if err := os.CopyFS(p.DataDir(), os.DirFS(filepath.Join(template, dataDir))); err != nil {
+		return fmt.Errorf("copy template: %w", err)
+	}
+	return errors.Join(os.Chmod(p.DataDir(), 0o700), as.own(p.DataDir()))
+}
+
+// serverEnv is this process's environment without what would steer a server,
+// and with a home that its account may enter.
+func serverEnv(home string) []string {
+	env := []string{"HOME=" + home, "LC_ALL=C"}
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, "PG") && !strings.HasPrefix(name, "LC_") && name != "HOME" && name != "LANG" {
+			env = append(env, entry)
+		}
+	}
+	return env
+}
+
+func fileSize(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// logSince is what a log has gained since it had that size, for an error.
+func logSince(path string, size int64) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.NewSectionReader(f, size, 64<<10))
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(string(text))
+}
