@@ -1,0 +1,1 @@
+update app.oddity set x = '<order id="1">two &amp; three</order>' where id = 1;
