@@ -105,6 +105,7 @@ func whole(t *testing.T, kind step.Kind, c Case) wholeLife {
 		l.done.Output = nil // as the journal has it now
 		l.undo(t)
 		same(t, "a second undo changed the world", before, l.subject.Probe(t))
+		l.memory.forget()
 	}
 	l.run(t)
 	l.run(t)

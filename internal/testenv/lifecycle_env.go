@@ -81,6 +81,13 @@ func (m *Memory) Heal() {
 	m.writes, m.cut = 0, nil
 }
 
+// forget drops the checkpoint, as the journal does after a good undo.
+func (m *Memory) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.saved = nil
+}
+
 // Writes counts the journal writes since the beginning, Cut or Heal.
 func (m *Memory) Writes() int {
 	m.mu.Lock()
