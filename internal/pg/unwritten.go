@@ -1,0 +1,144 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// FreezeMark is one moment of one database, by which UnwrittenSince later
+// tells whether anything was written to it since.
+type FreezeMark struct {
+	// System is the cluster's system identifier, Database the database's OID.
+	System   string `json:"system"`
+	Database uint32 `json:"database"`
+	// Xmin and Xmax are the bounds of the cluster's snapshot: every
+	// transaction below Xmin had ended, none from Xmax on had.
+	Xmin int64 `json:"xmin"`
+	Xmax int64 `json:"xmax"`
+	// Rows is a digest of how many rows were ever inserted, updated and
+	// deleted in each table of the database (catalogs included, what ANALYZE
+	// writes left out), Sequences one of where each sequence stands.
+	Rows      string `json:"rows"`
+	Sequences string `json:"sequences"`
+	// TakenAt is the server's clock.
+	TakenAt time.Time `json:"taken_at"`
+}
+
+// statsLag is how late a session of an idle client may report its rows to the
+// counters (PostgreSQL 15 and later: 10 s, PGSTAT_IDLE_INTERVAL).
+const statsLag = 11 * time.Second
+
+// statsPause is the time between two looks at the counters meanwhile.
+const statsPause = 500 * time.Millisecond
+
+// firstSequenceValue is the first version with pg_sequence_last_value.
+const firstSequenceValue = 10_00_00
+
+// TakeMark reads the mark of the database that conn is connected to. conn must
+// not be inside a transaction: its snapshot would hide what came after.
+func TakeMark(ctx context.Context, conn *pgx.Conn) (FreezeMark, error) {
+	var m FreezeMark
+	if conn.PgConn().TxStatus() != 'I' {
+		return m, errors.New("take mark: the session is inside a transaction")
+	}
+	version, err := Version(ctx, conn)
+	if err != nil {
+		return m, fmt.Errorf("take mark: %w", err)
+	}
+	sequences := "select ''"
+	if version >= firstSequenceValue {
+		sequences = sequenceDigest
+	}
+	err = conn.QueryRow(ctx, `
+		select (select system_identifier::text from pg_catalog.pg_control_system()), d.oid,
+			txid_snapshot_xmin(s.now), txid_snapshot_xmax(s.now), (`+rowDigest+`), (`+sequences+`), clock_timestamp()
+		from pg_catalog.pg_database d, (select txid_current_snapshot() as now offset 0) s
+		where d.datname = current_database()`).
+		Scan(&m.System, &m.Database, &m.Xmin, &m.Xmax, &m.Rows, &m.Sequences, &m.TakenAt)
+	if err != nil {
+		return m, fmt.Errorf("take mark: %w", err)
+	}
+	return m, nil
+}
+
+// rowDigest leaves out shared catalogs, which belong to no database, and the
+// statistics that (auto)analyze writes, with their TOAST tables.
+const rowDigest = `
+	select md5(coalesce(string_agg(format('%s %s %s %s', s.relid, s.n_tup_ins, s.n_tup_upd, s.n_tup_del), ',' order by s.relid), ''))
+	from pg_catalog.pg_stat_all_tables s join pg_catalog.pg_class c on c.oid = s.relid
+	where not c.relisshared and s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0 and not exists (
+		select from pg_catalog.pg_class a
+		where a.relnamespace = 'pg_catalog'::regnamespace and a.relname in ('pg_statistic', 'pg_statistic_ext_data')
+			and c.oid in (a.oid, a.reltoastrelid))`
+
+// sequenceDigest sees what the transaction counter does not: nextval draws most
+// values without a transaction number.
+const sequenceDigest = `
+	select md5(coalesce(string_agg(format('%s %s', c.oid, pg_sequence_last_value(c.oid)), ',' order by c.oid), ''))
+	from pg_catalog.pg_class c
+	where c.relkind = 'S' and c.relpersistence <> 't'
+		and case when c.relkind = 'S' then has_sequence_privilege(c.oid, 'select, usage') end`
+
+// UnwrittenSince tells whether nothing at all was committed to the database
+// since the mark was taken, and why it says so. Without any transaction in the
+// whole cluster that is proved by the transaction counter; where other
+// databases or ANALYZE moved that, the counters of each table decide, after
+// the time that they may lag behind (11 s). In doubt the answer is false.
+//
+// Whoever goes on reading must take the new snapshot first and ask then, on
+// another session: conn must not be inside a transaction.
+func UnwrittenSince(ctx context.Context, conn *pgx.Conn, mark FreezeMark) (unwritten bool, reason string, err error) {
+	late := time.NewTimer(statsLag)
+	defer late.Stop()
+	for lagging := true; ; {
+		now, err := TakeMark(ctx, conn)
+		if err != nil {
+			return false, "", err
+		}
+		if why := now.writtenSince(mark); why != "" {
+			return false, why, nil
+		}
+		if now.silentSince(mark) {
+			return true, fmt.Sprintf("no transaction ended in the cluster since %s", clock(mark.TakenAt)), nil
+		}
+		if !lagging {
+			return true, fmt.Sprintf("transactions ended in the cluster since %s, but no row counter and no sequence of this database moved", clock(mark.TakenAt)), nil
+		}
+		select {
+		case <-late.C:
+			lagging = false
+		case <-time.After(statsPause):
+		case <-ctx.Done():
+			return false, "", fmt.Errorf("wait for the row counters: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// silentSince tells whether no transaction that could write ended anywhere in
+// the cluster: none was under way at the mark, and none has begun and ended.
+func (m FreezeMark) silentSince(old FreezeMark) bool {
+	return m.writtenSince(old) == "" && old.Xmin == old.Xmax && m.Xmax == old.Xmax
+}
+
+// writtenSince says what was written since the old mark, "" if nothing shows.
+func (m FreezeMark) writtenSince(old FreezeMark) string {
+	switch {
+	case m.System != old.System:
+		return fmt.Sprintf("it is another server: system identifier %s, was %s", m.System, old.System)
+	case m.Database != old.Database:
+		return fmt.Sprintf("it is another database: OID %d, was %d", m.Database, old.Database)
+	case m.Xmax < old.Xmax:
+		return fmt.Sprintf("the server was set back: next transaction %d, was %d", m.Xmax, old.Xmax)
+	case m.Sequences != old.Sequences:
+		return "a sequence was drawn from"
+	case m.Rows != old.Rows && (m.Xmax != old.Xmax || old.Xmin != old.Xmax):
+		return "rows were written"
+	}
+	return ""
+}
+
+func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
