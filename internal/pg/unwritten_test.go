@@ -45,10 +45,10 @@ func TestUnwrittenSince(t *testing.T) {
 			})
 
 			writer := dial(t, db)
-			exec(t, writer, "begin; insert into t values (3)")
+			execSQL(t, writer, "begin; insert into t values (3)")
 			once(t, other, "insert into t values (4)") // moves the horizon past the writer
 			holds("a writer under way at the mark", false, func() {
-				exec(t, writer, "commit")
+				execSQL(t, writer, "commit")
 				_ = writer.Close(t.Context())
 			})
 		})
@@ -57,7 +57,7 @@ func TestUnwrittenSince(t *testing.T) {
 
 func TestTakeMarkRefusesATransaction(t *testing.T) {
 	conn := dial(t, testenv.Database(t, testenv.Postgres(t, testenv.Older)))
-	exec(t, conn, "begin")
+	execSQL(t, conn, "begin")
 	if _, err := TakeMark(t.Context(), conn); err == nil {
 		t.Fatal("took a mark inside a transaction")
 	}
@@ -73,7 +73,7 @@ func dial(t testing.TB, dsn secret.DSN) *pgx.Conn {
 	return conn
 }
 
-func exec(t testing.TB, conn *pgx.Conn, sql string) {
+func execSQL(t testing.TB, conn *pgx.Conn, sql string) {
 	t.Helper()
 	if _, err := conn.PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
 		t.Fatalf("%s: %v", sql, err)
@@ -84,7 +84,7 @@ func exec(t testing.TB, conn *pgx.Conn, sql string) {
 func once(t testing.TB, dsn secret.DSN, sql string) {
 	t.Helper()
 	conn := dial(t, dsn)
-	exec(t, conn, sql)
+	execSQL(t, conn, sql)
 	if err := conn.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,8 @@
+package postgres
+
+import "github.com/evac-io/evac/internal/step"
+
+// Kinds lists the kinds of the family.
+func Kinds() []step.Kind {
+	return []step.Kind{freezeKind()}
+}
