@@ -292,3 +292,13 @@ type AnswerBody struct {
 	Done   bool   `json:"done"`
 	Reason string `json:"reason,omitempty"`
 }
+
+// Results of a run.
+const (
+	ResultDone    = "done"
+	ResultUndone  = "undone"
+	ResultAborted = "aborted"
+)
+
+// Decode reads the body; an empty one leaves into as it is.
+func (e Event) Decode(into any) error { return readBody(e, into) }

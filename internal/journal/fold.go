@@ -36,7 +36,7 @@ var folds = map[Type]func(*State, Event) error{
 	StepSkipped:  node(func(n *NodeState, e Event, b NoteBody) { n.end(Skipped, e); n.Reason = b.Text }),
 	StepRearmed:  node(func(n *NodeState, _ Event, _ NoteBody) { n.rearm() }),
 
-	UndoStarted: with(func(s *State, _ Event, b UndoBody) error { s.Undo = &b; return nil }),
+	UndoStarted: with(foldUndoStarted),
 	UndoIntent:  bare(func(n *NodeState, _ Event) { n.Phase = Undoing }),
 	StepUndone:  node(func(n *NodeState, e Event, _ TimeBody) { n.end(Undone, e); n.forget() }),
 	UndoFailed:  node(func(n *NodeState, e Event, b FailBody) { n.end(Failed, e); n.Fail = &b }),
@@ -55,7 +55,7 @@ var folds = map[Type]func(*State, Event) error{
 	})),
 	AskTick:     node(foldTick),
 	AskItem:     node(func(n *NodeState, _ Event, b ItemBody) { n.addItem(b) }),
-	AskConfirm:  node(func(n *NodeState, e Event, _ NoteBody) { n.Confirm = e.Actor }),
+	AskConfirm:  asked(node(func(n *NodeState, e Event, _ NoteBody) { n.Confirm = e.Actor })),
 	AskNote:     with(foldNote),
 	AskHold:     asked(nil),
 	AskRelease:  asked(nil),
@@ -80,22 +80,54 @@ func with[B any](f func(*State, Event, B) error) func(*State, Event) error {
 
 // node reads the body and applies f to the node that the event names.
 func node[B any](f func(*NodeState, Event, B)) func(*State, Event) error {
-	return with(func(s *State, e Event, body B) error {
-		n := s.byID[e.Step]
-		if n == nil {
-			return fmt.Errorf("names %q, which is not in the runbook", e.Step)
+	return func(s *State, e Event) error {
+		n, err := s.touch(e)
+		if n == nil || err != nil {
+			return err
 		}
-		if e.Attempt > n.Attempt {
-			n.Attempt = e.Attempt
+		var body B
+		if err := readBody(e, &body); err != nil {
+			return err
 		}
 		f(n, e, body)
 		return nil
-	})
+	}
+}
+
+// touch finds the node that an event names. A request that names none (any
+// process may write it, and the runbook may have changed meanwhile) must not
+// make the run unreadable: it changes nothing.
+func (s *State) touch(e Event) (*NodeState, error) {
+	n := s.byID[e.Step]
+	switch {
+	case n == nil && e.Type.IsRequest():
+		return nil, nil
+	case n == nil:
+		return nil, fmt.Errorf("names %q, which is not in the runbook", e.Step)
+	}
+	n.Attempt = max(n.Attempt, e.Attempt)
+	return n, nil
 }
 
 // nodeOrder is node for events that count in the order of completion.
 func nodeOrder[B any](f func(*NodeState, Event, B)) func(*State, Event) error {
-	apply := node(f)
+	return ordered(node(f))
+}
+
+// bare is node for events whose body is not looked at.
+func bare(f func(*NodeState, Event)) func(*State, Event) error {
+	return func(s *State, e Event) error {
+		n, err := s.touch(e)
+		if n != nil {
+			f(n, e)
+		}
+		return err
+	}
+}
+
+func bareOrder(f func(*NodeState, Event)) func(*State, Event) error { return ordered(bare(f)) }
+
+func ordered(apply func(*State, Event) error) func(*State, Event) error {
 	return func(s *State, e Event) error {
 		if err := apply(s, e); err != nil {
 			return err
@@ -104,14 +136,6 @@ func nodeOrder[B any](f func(*NodeState, Event, B)) func(*State, Event) error {
 		s.byID[e.Step].Order = s.order
 		return nil
 	}
-}
-
-func bare(f func(*NodeState, Event)) func(*State, Event) error {
-	return node(func(n *NodeState, e Event, _ json.RawMessage) { f(n, e) })
-}
-
-func bareOrder(f func(*NodeState, Event)) func(*State, Event) error {
-	return nodeOrder(func(n *NodeState, e Event, _ json.RawMessage) { f(n, e) })
 }
 
 // asked keeps the request until a conductor answers it.
@@ -138,6 +162,8 @@ func foldCreated(s *State, e Event) error {
 }
 
 // foldChanged takes a runbook in. Nodes that keep their ID keep their state.
+// Items that the old runbook had and the new one has not are gone; those that
+// were added while it ran stay.
 func foldChanged(s *State, e Event) error {
 	var body RunBody
 	if err := readBody(e, &body); err != nil {
@@ -159,7 +185,10 @@ func foldChanged(s *State, e Event) error {
 		if n == nil {
 			n = &NodeState{Phase: Pending}
 		}
-		n.NodeBody = nb
+		n.Ticks = slices.DeleteFunc(n.Ticks, func(i *ItemState) bool {
+			return slices.ContainsFunc(n.Items, i.named) && !slices.ContainsFunc(nb.Items, i.named)
+		})
+		n.replace(nb)
 		for _, item := range nb.Items {
 			n.addItem(item)
 		}
@@ -168,6 +197,19 @@ func foldChanged(s *State, e Event) error {
 	}
 	return nil
 }
+
+// replace takes the node's new text in. What stands by the old plan must be
+// undone by the old plan; what began and has no new one goes on by the old.
+func (n *NodeState) replace(nb NodeBody) {
+	old := n.Plan
+	n.NodeBody = nb
+	stands := n.Phase == Done || n.Phase == Ran
+	if old != nil && (stands || nb.Plan == nil && n.Order > 0) {
+		n.Plan = old
+	}
+}
+
+func (i *ItemState) named(b ItemBody) bool { return i.Name == b.Name }
 
 func foldTaken(s *State, _ Event, b TakenBody) error {
 	s.Runner, s.Host, s.PID, s.Stopped = b.Runner, b.Host, b.PID, nil
@@ -254,6 +296,12 @@ func foldTick(n *NodeState, e Event, b TickBody) {
 			item.Log = append(item.Log, Tick{By: e.Actor, At: e.At, TickBody: b})
 		}
 	}
+}
+
+// foldUndoStarted turns the run round; a run that was done is open again.
+func foldUndoStarted(s *State, _ Event, b UndoBody) error {
+	s.Undo, s.Result, s.Ended, s.Held = &b, "", time.Time{}, nil
+	return nil
 }
 
 func foldPassed(s *State, e Event) error {
