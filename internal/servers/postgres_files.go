@@ -128,7 +128,7 @@ func (p *Postgres) listens() bool {
 // enough (104 bytes on macOS) and follows from the server's directory.
 func socketDir(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
-	return "/tmp/evac-pg-" + hex.EncodeToString(sum[:6])
+	return "/tmp/evac-" + hex.EncodeToString(sum[:6])
 }
 
 // privateDir makes a directory in a place where anybody may write, and refuses

@@ -69,8 +69,8 @@ func (p *process) end(ctx context.Context, sig syscall.Signal) error {
 	return until(ctx, pollEvery, func() (bool, error) { return !p.alive(), nil })
 }
 
-// freePort is a TCP port of 127.0.0.1 that nobody listens on just now.
-func freePort() (int, error) {
+// FreePort is a TCP port of 127.0.0.1 that nobody listens on just now.
+func FreePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
