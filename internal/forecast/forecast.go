@@ -56,15 +56,18 @@ type Book struct {
 }
 
 // Read makes the book from the journals' rehearsals, in any order. Only drills
-// count: a live run is what is to be foretold, and a step run alone had the
-// machine to itself.
-func Read(rehearsals []Rehearsal) *Book {
+// count, and of them the steps that were done: a live run is what is to be
+// foretold, and a step run alone had the machine to itself.
+func Read(rehearsals []journal.Rehearsal) *Book {
 	b := &Book{takes: map[string][]Take{}}
 	for _, r := range rehearsals {
 		if r.Mode != journal.Drill {
 			continue
 		}
 		for _, n := range r.Nodes {
+			if n.Class != journal.ClassStep || !n.Done {
+				continue
+			}
 			if _, known := b.takes[n.ID]; !known {
 				b.order = append(b.order, n.ID)
 			}
@@ -105,6 +108,24 @@ func (b *Book) Step(id, def string, work step.Work) Estimate {
 		e.Basis, e.ExpectMS, e.Drills = Rehearsed, Median(times), len(times)
 	}
 	return e
+}
+
+// Fill writes what is expected of each step into the nodes of a new run.
+func (b *Book) Fill(nodes []journal.NodeBody) {
+	for i, n := range nodes {
+		if n.Class == journal.ClassStep {
+			nodes[i].ExpectMS = b.Node(n).ExpectMS
+		}
+	}
+}
+
+// Node is Step with the hash and the plan of a node.
+func (b *Book) Node(n journal.NodeBody) Estimate {
+	var work step.Work
+	if n.Plan != nil {
+		work = n.Plan.Work
+	}
+	return b.Step(n.ID, n.Def, work)
 }
 
 // scale is a drill's time for the work ahead, and whether it differs from the

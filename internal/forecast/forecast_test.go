@@ -13,23 +13,23 @@ import (
 
 var day = time.Date(2025, 3, 1, 2, 0, 0, 0, time.UTC)
 
-func drill(n int, id, def string, ms int64, work step.Work) Rehearsal {
-	return Rehearsal{
+func drill(n int, id, def string, ms int64, work step.Work) journal.Rehearsal {
+	return journal.Rehearsal{
 		Run: fmt.Sprintf("drill-%d", n), Mode: journal.Drill, At: day.AddDate(0, 0, n),
-		Nodes: []RehearsedNode{{ID: id, Def: def, RunMS: ms - 1, VerifyMS: 1, Work: work}},
+		Nodes: []journal.Rehearsed{{ID: id, Class: journal.ClassStep, Done: true, Def: def, RunMS: ms - 1, VerifyMS: 1, Work: work}},
 	}
 }
 
 func TestStep(t *testing.T) {
 	rows := func(n int64) step.Work { return step.Work{Unit: "rows", Total: n} }
-	copies := []Rehearsal{ // not in time order: the newest counts as last
+	copies := []journal.Rehearsal{ // not in time order: the newest counts as last
 		drill(3, "copy.main", "new", 3000, rows(1000)),
 		drill(1, "copy.main", "old", 9000, rows(1000)),
 		drill(2, "copy.main", "new", 1000, rows(1000)),
 	}
 	tests := []struct {
 		name       string
-		rehearsals []Rehearsal
+		rehearsals []journal.Rehearsal
 		def        string
 		work       step.Work
 		want       Estimate
@@ -45,7 +45,7 @@ func TestStep(t *testing.T) {
 			Estimate{Basis: Changed, LastMS: 3000, LastAt: day.AddDate(0, 0, 3)}},
 		{"work that leaves the number range is not scaled", copies, "old", rows(1 << 62),
 			Estimate{Basis: Rehearsed, ExpectMS: 9000, Drills: 1, LastMS: 3000, LastAt: day.AddDate(0, 0, 3)}},
-		{"live runs do not count", []Rehearsal{{Mode: journal.Live, Nodes: copies[0].Nodes}}, "new", rows(1), Estimate{Basis: Never}},
+		{"live runs do not count", []journal.Rehearsal{{Mode: journal.Live, Nodes: copies[0].Nodes}}, "new", rows(1), Estimate{Basis: Never}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

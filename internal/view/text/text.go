@@ -99,17 +99,19 @@ func WorkRate(w step.Work, ms int64) string {
 // Hash is the beginning of a hash, enough to tell it by eye.
 func Hash(h string) string { return h[:min(len(h), 12)] }
 
-// Clean makes text of others safe and single-lined: terminal sequences and
-// control characters fall away, runs of white space become one space.
-func Clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+// Printable makes text of others safe for a terminal: its sequences and control
+// characters (line ends too) become spaces.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return ' '
 		}
 		return r
 	}, ansi.Strip(s))
-	return strings.Join(strings.Fields(s), " ")
 }
+
+// Clean is Printable with each run of white space as one space.
+func Clean(s string) string { return strings.Join(strings.Fields(Printable(s)), " ") }
 
 // Width is the number of terminal columns that s takes; Korean letters take
 // two, colours none.
