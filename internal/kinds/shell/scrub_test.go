@@ -84,10 +84,10 @@ func FuzzScrubber(f *testing.F) {
 
 func TestReadable(t *testing.T) {
 	for in, want := range map[string]string{
-		"one\r\ntwo\r\n":             "one\ntwo",
-		"10 %\r50 %\r100 %\n":        "10 %\n50 %\n100 %",
+		"one\r\ntwo\r\n":            "one\ntwo",
+		"10 %\r50 %\r100 %\n":       "10 %\n50 %\n100 %",
 		"\x1b[1;31mred\x1b[0m \a\n": "red",
-		"bad \xff byte":              "bad ? byte",
+		"bad \xff byte":             "bad ? byte",
 	} {
 		if got := readable(in); got != want {
 			t.Errorf("readable(%q) = %q, want %q", in, got, want)
