@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -32,6 +34,39 @@ func (d DSN) Password() string {
 		return u.Query().Get("password")
 	}
 	return keywords(d.text)["password"]
+}
+
+// WithoutPassword is the connection string without its passwords, for another
+// program's arguments; Password goes through that program's environment.
+func (d DSN) WithoutPassword() string {
+	u := d.url()
+	if u == nil {
+		return keywordText(keywords(d.text))
+	}
+	if u.User != nil {
+		u.User = url.User(u.User.Username())
+	}
+	q := u.Query()
+	for _, name := range passwordKeywords {
+		q.Del(name)
+	}
+	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // libpq knows no + for a blank
+	return u.String()
+}
+
+// passwordKeywords are the parameters of a connection string that are secret.
+var passwordKeywords = []string{"password", "sslpassword"}
+
+// keywordText writes the keyword form, without passwords.
+func keywordText(kv map[string]string) string {
+	escape := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(kv)) {
+		if !slices.Contains(passwordKeywords, name) {
+			parts = append(parts, name+"='"+escape.Replace(kv[name])+"'")
+		}
+	}
+	return strings.Join(parts, " ")
 }
 
 // String is what may be seen: user@host:port/database.

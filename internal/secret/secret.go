@@ -14,10 +14,20 @@ const Redacted = "[redacted]"
 
 // String is a text that every formatter, encoder and logger shows as
 // [redacted]. Only Reveal gives it out.
-type String struct{ text string }
+type String struct {
+	text string
+	open bool
+}
 
 // New wraps a text.
 func New(text string) String { return String{text: text} }
+
+// Open wraps a text that stands where a secret could and is none: it shows
+// itself.
+func Open(text string) String { return String{text: text, open: true} }
+
+// IsOpen tells whether the text was never secret.
+func (s String) IsOpen() bool { return s.open }
 
 // Reveal gives the text out. Call it only where the text leaves evac for its
 // purpose: a connection, a child's environment, a header.
@@ -26,10 +36,10 @@ func (s String) Reveal() string { return s.text }
 // Empty tells whether there is no text.
 func (s String) Empty() bool { return s.text == "" }
 
-// String is [redacted], or nothing if there is nothing to hide.
+// String is [redacted], or the text itself if there is nothing to hide.
 func (s String) String() string {
-	if s.text == "" {
-		return ""
+	if s.open || s.text == "" {
+		return s.text
 	}
 	return Redacted
 }

@@ -112,7 +112,7 @@ func (f Field) convert(v any) (any, error) {
 	case TypeMap:
 		return asMap(v, func(v any) (string, error) { return as[string](v, "a string") })
 	case TypeSecretMap:
-		return asMap(v, asSecret)
+		return asMap(v, asMaybeSecret)
 	}
 	return nil, fmt.Errorf("has unknown type %q", f.Type)
 }
@@ -177,6 +177,14 @@ func asSecret(v any) (secret.String, error) {
 		return secret.String{}, err
 	}
 	return ReadSecret(text)
+}
+
+// asMaybeSecret is asSecret where a plain text is no secret.
+func asMaybeSecret(v any) (secret.String, error) {
+	if text, ok := v.(string); ok && !strings.HasPrefix(text, "env:") && !strings.HasPrefix(text, "@") {
+		return secret.Open(text), nil
+	}
+	return asSecret(v)
 }
 
 // ReadSecret resolves "env:NAME" and "@FILE"; any other text is itself.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+
+	"github.com/evac-io/evac/internal/secret"
 )
 
 // Encode gives a step's fields as they may be seen: secrets redacted, DSNs
@@ -38,4 +40,25 @@ func (s Schema) FieldsHash(of Step) string {
 	}
 	sum := sha256.Sum256(append([]byte(s.Kind+"\x00"), text...))
 	return hex.EncodeToString(sum[:])
+}
+
+// Secrets collects what must not be seen of a step's fields.
+func (s Schema) Secrets(of Step) *secret.Redactor {
+	known := &secret.Redactor{}
+	source := reflect.ValueOf(of).Elem()
+	for _, f := range s.Fields {
+		switch t := source.FieldByIndex(f.index).Interface().(type) {
+		case secret.String:
+			known.Add(t.Reveal())
+		case secret.DSN:
+			known.AddDSN(t)
+		case map[string]secret.String:
+			for _, value := range t {
+				if !value.IsOpen() {
+					known.Add(value.Reveal())
+				}
+			}
+		}
+	}
+	return known
 }

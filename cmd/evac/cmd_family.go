@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evac-io/evac/internal/conduct"
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/journal"
+	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/step"
+)
+
+// familyCommands makes one command a kind: evac postgres copy, evac step wait.
+func (a *app) familyCommands() []*cobra.Command {
+	families := map[string]*cobra.Command{}
+	var list []*cobra.Command
+	for _, name := range a.kinds.Families() {
+		families[name] = &cobra.Command{Use: name, GroupID: groupStep, Short: "Steps of the family " + name + ", each by itself"}
+		list = append(list, families[name])
+	}
+	for _, name := range a.kinds.Names() {
+		kind, schema, _ := a.kinds.Kind(name)
+		families[kind.Family()].AddCommand(a.kindCommand(kind, schema))
+	}
+	if page := families["page"]; page != nil {
+		page.AddCommand(a.pageServeCommand())
+	}
+	return list
+}
+
+// kindFlags are the flags that every kind's own command has.
+type kindFlags struct {
+	check, verify, undo bool
+	confirm             bool
+	fields              map[string]func() (any, bool)
+}
+
+func (a *app) kindCommand(kind step.Kind, schema step.Schema) *cobra.Command {
+	f := kindFlags{fields: map[string]func() (any, bool){}}
+	cmd := &cobra.Command{
+		Use: kind.Verb(), Short: kind.Summary, Long: strings.TrimSpace(kind.Doc), Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.alone(cmd.Context(), kind, schema, f) },
+	}
+	flags := cmd.Flags()
+	for _, field := range schema.Fields {
+		f.fields[field.Name] = addField(cmd, field)
+	}
+	flags.BoolVar(&f.check, "check", false, "only check: say what would be done")
+	flags.BoolVar(&f.verify, "verify", false, "only prove again what was done")
+	if _, ok := kind.New().(step.Undoer); ok {
+		flags.BoolVar(&f.undo, "undo", false, "take back what was done")
+	}
+	if kind.Effect == step.Lasting || kind.Name == "shell" {
+		flags.BoolVar(&f.confirm, "confirm", false, "confirm what cannot be undone")
+	}
+	cmd.MarkFlagsMutuallyExclusive(mutual(kind)...)
+	return cmd
+}
+
+func mutual(kind step.Kind) []string {
+	if _, ok := kind.New().(step.Undoer); ok {
+		return []string{"check", "verify", "undo"}
+	}
+	return []string{"check", "verify"}
+}
+
+// addField makes a flag of a field and gives the way to read it.
+func addField(cmd *cobra.Command, field step.Field) func() (any, bool) {
+	name := strings.ReplaceAll(field.Name, "_", "-")
+	flags := cmd.Flags()
+	given := func() bool { return flags.Changed(name) }
+	usage := field.Doc
+	if field.Secret {
+		usage += " (env:NAME, @FILE, or the text itself)"
+	}
+	if field.Required {
+		usage += " (required)"
+	}
+	switch field.Type {
+	case step.TypeBool:
+		v := flags.Bool(name, field.Default == "true", usage)
+		return func() (any, bool) { return *v, given() }
+	case step.TypeList:
+		v := flags.StringArray(name, nil, usage)
+		return func() (any, bool) { return anyList(*v), given() }
+	case step.TypeMap, step.TypeSecretMap:
+		v := flags.StringArray(name, nil, usage+", KEY=VALUE, may be repeated")
+		return func() (any, bool) { return anyMap(*v), given() }
+	default:
+		v := flags.String(name, field.Default, usage)
+		return func() (any, bool) { return *v, given() }
+	}
+}
+
+func anyList(texts []string) []any {
+	list := make([]any, len(texts))
+	for i, t := range texts {
+		list[i] = t
+	}
+	return list
+}
+
+func anyMap(pairs []string) map[string]any {
+	m := map[string]any{}
+	for _, p := range pairs {
+		key, value, _ := strings.Cut(p, "=")
+		m[key] = value
+	}
+	return m
+}
+
+// step builds the kind's struct from the flags.
+func (f kindFlags) step(kind step.Kind, schema step.Schema) (step.Step, *secret.Redactor, error) {
+	values := step.Values{}
+	for name, read := range f.fields {
+		if v, given := read(); given {
+			values[name] = v
+		}
+	}
+	s := kind.New()
+	var errs []error
+	for _, wrong := range schema.Decode(values, s) {
+		flag := "--" + strings.ReplaceAll(wrong.Field, "_", "-")
+		errs = append(errs, fault.Wrap(fault.Invalid, flag, wrong.Err, ""))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, nil, fault.Wrap(fault.Invalid, "", err, "evac kinds "+kind.Name)
+	}
+	return s, schema.Secrets(s), nil
+}
+
+// alone runs one step by itself: a run of one step, found again by its kind
+// and fields, so that the same command again goes on where it stopped.
+func (a *app) alone(ctx context.Context, kind step.Kind, schema step.Schema, f kindFlags) error {
+	s, secrets, err := f.step(kind, schema)
+	if err != nil {
+		return err
+	}
+	a.warnPasswords(schema, f)
+	dir, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("find working directory: %w", err)
+	}
+	program, err := conduct.Alone(a.kinds, kind, schema, s, dir, secrets)
+	if err != nil {
+		return err
+	}
+	if f.check {
+		return a.checkAlone(ctx, program)
+	}
+	return a.withJournal(ctx, func(j *journal.Journal) error {
+		run, err := j.NewestOf(ctx, program.Body.Runbook, false)
+		if err != nil && !errors.Is(err, journal.ErrNoRun) {
+			return err
+		}
+		switch {
+		case f.undo:
+			return a.undoAlone(ctx, j, program, run)
+		case f.verify:
+			return a.verifyAlone(ctx, j, program, run)
+		}
+		return a.runAlone(ctx, j, program, run, f)
+	})
+}
+
+// warnPasswords tells that a password on the command line was seen by others.
+func (a *app) warnPasswords(schema step.Schema, f kindFlags) {
+	for _, field := range schema.Fields {
+		text, given := f.fields[field.Name]()
+		s, ok := text.(string)
+		if !field.Secret || !given || !ok || strings.HasPrefix(s, "env:") || strings.HasPrefix(s, "@") {
+			continue
+		}
+		if field.Type == step.TypeSecret || secret.NewDSN(s).Password() != "" {
+			fmt.Fprintf(a.err, "evac: warning: --%s holds a secret on the command line, where ps shows it; env:NAME or @FILE keeps it hidden\n", strings.ReplaceAll(field.Name, "_", "-"))
+		}
+	}
+}
+
+func (a *app) runAlone(ctx context.Context, j *journal.Journal, program *conduct.Program, run string, f kindFlags) error {
+	s := a.newShow(program.Secrets)
+	o := s.options(ctx, j)
+	o.Parallel = 1
+	if f.confirm {
+		o.Confirmed = []string{program.Nodes[0].ID}
+	}
+	if run != "" {
+		st, err := j.Load(ctx, run)
+		if err != nil {
+			return err
+		}
+		if !st.Finished() && len(st.Nodes) > 0 {
+			return s.closeAlone(ctx, j, run, conduct.Resume(ctx, o, program, run, true))
+		}
+	}
+	checked, err := conduct.Check(ctx, program, 1)
+	if err != nil {
+		return err
+	}
+	if err := checked[0].Err; err != nil {
+		return err
+	}
+	run, err = conduct.Start(ctx, o, program, checked)
+	return s.closeAlone(ctx, j, run, err)
+}
+
+func (a *app) undoAlone(ctx context.Context, j *journal.Journal, program *conduct.Program, run string) error {
+	if run == "" {
+		return fault.New(fault.Invalid, "nothing to undo: this step with these fields was never run from here", "evac runs")
+	}
+	if _, err := j.Request(ctx, run, journal.NewEvent(journal.AskUndo, a.actor(), "", 0, journal.UndoBody{})); err != nil {
+		return err
+	}
+	s := a.newShow(program.Secrets)
+	return s.closeAlone(ctx, j, run, conduct.Resume(ctx, s.options(ctx, j), program, run, false))
+}
+
+// verifyAlone proves again what the newest run of this step did; without one,
+// what a check would plan now.
+func (a *app) verifyAlone(ctx context.Context, j *journal.Journal, program *conduct.Program, run string) error {
+	var st *journal.State
+	if run != "" {
+		var err error
+		if st, err = j.Load(ctx, run); err != nil {
+			return err
+		}
+	}
+	if err := conduct.VerifyAlone(ctx, program, st); err != nil {
+		return err
+	}
+	return a.say(answer{Run: run, Text: program.Nodes[0].ID + ": verified"})
+}

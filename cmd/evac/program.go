@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/evac-io/evac/internal/conduct"
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/runbook"
+	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/step"
+)
+
+// variableFlags are the ways to give a runbook's variables.
+type variableFlags struct {
+	pairs []string
+	files []string
+}
+
+func (v *variableFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&v.pairs, "var", nil, "set a variable, NAME=VALUE (secret ones only from $EVAC_VAR_NAME, a file or the prompt)")
+	cmd.Flags().StringArrayVar(&v.files, "var-file", nil, "read variables from a JSON file: {\"NAME\": VALUE, …}")
+}
+
+// source is a runbook's text and where it came from.
+type source struct {
+	file string // as shown; absolute in the journal
+	text []byte
+}
+
+func readSource(file string) (source, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return source{}, fault.Wrap(fault.Invalid, "read runbook", err, "evac init writes a starter runbook")
+	}
+	return source{file: file, text: text}, nil
+}
+
+// bind parses a runbook and gives it its variables' values.
+func (a *app) bind(src source, v variableFlags, drill string, fixed map[string]any) (*runbook.Bound, error) {
+	book, diags := runbook.Parse(src.file, src.text, a.kinds)
+	if err := a.diagnose(diags); err != nil {
+		return nil, err
+	}
+	values, err := a.values(book, v, fixed)
+	if err != nil {
+		return nil, err
+	}
+	bound, diags := book.Bind(runbook.Input{Values: values, Drill: drill, Runner: a.actor()})
+	return bound, a.diagnose(diags)
+}
+
+// diagnose shows everything that is wrong with a runbook at once.
+func (a *app) diagnose(diags runbook.Diagnostics) error {
+	err := diags.Err()
+	if err == nil {
+		return nil
+	}
+	if a.json {
+		return errors.Join(diags.WriteJSON(a.out), saidError{err})
+	}
+	return errors.Join(diags.Write(a.err, colorful(a.err)), saidError{err})
+}
+
+// program makes what the conductor conducts of a bound runbook.
+func (a *app) program(bound *runbook.Bound, file string) (*conduct.Program, error) {
+	absolute, err := filepath.Abs(file)
+	if err != nil {
+		return nil, fmt.Errorf("find runbook: %w", err)
+	}
+	return conduct.FromRunbook(bound, filepath.Dir(absolute), absolute, a.kinds), nil
+}
+
+// values gathers the variables: --var over --var-file over the environment
+// over what the journal kept (fixed) over defaults over the prompt.
+func (a *app) values(book *runbook.Runbook, v variableFlags, fixed map[string]any) (map[string]any, error) {
+	values := map[string]any{}
+	for name, value := range fixed {
+		values[name] = value
+	}
+	declared := map[string]*runbook.Variable{}
+	for _, variable := range book.Variables {
+		declared[variable.Name] = variable
+		if text, ok := os.LookupEnv("EVAC_VAR_" + variable.Name); ok {
+			values[variable.Name] = text
+		}
+	}
+	if err := valuesFromFiles(v.files, declared, values); err != nil {
+		return nil, err
+	}
+	for _, pair := range v.pairs {
+		name, text, ok := strings.Cut(pair, "=")
+		switch variable := declared[name]; {
+		case !ok:
+			return nil, fault.New(fault.Invalid, fmt.Sprintf("--var %q has no value", name), "--var NAME=VALUE")
+		case variable == nil:
+			return nil, fault.New(fault.Invalid, fmt.Sprintf("--var %s: the runbook has no such variable", name), "")
+		case variable.Secret:
+			return nil, fault.New(fault.Invalid, fmt.Sprintf("variable %q is secret: a command line is seen by others", name), "export EVAC_VAR_"+name+"=…")
+		}
+		values[name] = text
+	}
+	if err := a.prompt(book, values); err != nil {
+		return nil, err
+	}
+	return values, hideSecrets(declared, values)
+}
+
+func valuesFromFiles(files []string, declared map[string]*runbook.Variable, values map[string]any) error {
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return fault.Wrap(fault.Invalid, "read variables", err, "")
+		}
+		var given map[string]any
+		if err := json.Unmarshal(text, &given); err != nil {
+			return fault.New(fault.Invalid, fmt.Sprintf("read variables from %q: not a JSON object", file), `{"NAME": "VALUE", …}`)
+		}
+		for name, value := range given {
+			if declared[name] == nil {
+				return fault.New(fault.Invalid, fmt.Sprintf("variable file %q: the runbook has no variable %q", file, name), "")
+			}
+			values[name] = value
+		}
+	}
+	return nil
+}
+
+// prompt asks the person at the terminal for what nothing else has given.
+func (a *app) prompt(book *runbook.Runbook, values map[string]any) error {
+	missing := book.VariablesNeeded(values)
+	if len(missing) == 0 || !a.interactive() {
+		return nil // Bind names what is missing
+	}
+	lines := bufio.NewReader(a.in)
+	for _, variable := range missing {
+		fmt.Fprintf(a.err, "%s: ", variable.Name)
+		text, err := a.readAnswer(lines, variable.Secret)
+		if err != nil {
+			return fmt.Errorf("read variable %q: %w", variable.Name, err)
+		}
+		values[variable.Name] = text
+	}
+	return nil
+}
+
+func (a *app) readAnswer(lines *bufio.Reader, hidden bool) (string, error) {
+	if file, ok := a.in.(*os.File); ok && hidden {
+		text, err := term.ReadPassword(int(file.Fd()))
+		fmt.Fprintln(a.err)
+		return string(text), err
+	}
+	text, err := lines.ReadString('\n')
+	return strings.TrimRight(text, "\r\n"), err
+}
+
+// hideSecrets wraps the values of secret variables, resolving env: and @FILE.
+func hideSecrets(declared map[string]*runbook.Variable, values map[string]any) error {
+	for name, variable := range declared {
+		text, given := values[name].(string)
+		if !variable.Secret || !given {
+			continue
+		}
+		value, err := step.ReadSecret(text)
+		if err != nil {
+			return fault.Wrap(fault.Invalid, fmt.Sprintf("variable %q", name), err, "")
+		}
+		values[name] = value
+	}
+	return nil
+}
+
+var _ = secret.Redacted
+var _ context.Context

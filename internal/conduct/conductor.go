@@ -1,0 +1,391 @@
+package conduct
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/journal"
+)
+
+// Options are what a conductor needs besides the program.
+type Options struct {
+	Journal *journal.Journal
+	// Runner is who runs: a name in people, or the system's user.
+	Runner   string
+	Version  string
+	Parallel int
+	// Stay keeps the conductor waiting for people (gates, holds) instead of
+	// ending with fault.Held.
+	Stay bool
+	// PassGates lets gates and checklists of a drill pass by themselves.
+	PassGates bool
+	// Faults maps steps to where they shall fail: start, middle or verify.
+	Faults map[string]string
+	// Confirmed are lasting steps that may run.
+	Confirmed []string
+	// Stop delivers the operator's interrupts: the first lets running steps
+	// end, the second cancels them.
+	Stop <-chan struct{}
+	// OnEvent sees every new event when it is on disk; OnProgress sees the running steps' counts now and then; OnHold is told
+	// once when the run begins to wait for a person. They are called by the
+	// conductor's own goroutine and must be quick. Any may be nil.
+	OnEvent    func(journal.Event)
+	OnProgress func(map[string]journal.ProgressRow)
+	OnHold     func(*journal.State)
+	Log        *slog.Logger
+	Now        func() time.Time
+}
+
+// conductor walks one run. All its fields belong to the loop's goroutine.
+type conductor struct {
+	o     Options
+	p     *Program
+	run   string
+	lease *journal.Lease
+	st    *journal.State
+	ctx   context.Context // of the work; cancelled by the second interrupt
+	stop  context.CancelCauseFunc
+
+	msgs   chan message
+	active map[string]*worker
+	agenda *agenda // nil: to be made anew
+
+	batch  []journal.Event
+	commit []func(error) // called when the batch is on disk, or could not be
+	urgent bool          // somebody waits for the commit
+	since  time.Time     // of the oldest event in the batch
+	seen   atomic.Int64  // seq of the newest event taken in
+
+	interrupts int
+	ending     *journal.HeldBody // why the conductor lets go; nil: it does not
+	heldTold   bool
+	wrote      time.Time // of the last progress rows
+}
+
+// linger is how long a proof may wait for company before it is written: it
+// shares its commit with the next step's intent, which saves a disk sync.
+const linger = 2 * time.Millisecond
+
+// progressEvery is how often counts of running steps are written and shown.
+const progressEvery = 250 * time.Millisecond
+
+var errInterrupted = fault.New(fault.Interrupted, "interrupted by the operator", "")
+
+func (c *conductor) actor() string { return c.o.Runner }
+
+// conduct goes on until the run ends or waits for somebody who is not here.
+func (c *conductor) conduct(ctx context.Context) error {
+	ctx, c.stop = context.WithCancelCause(ctx)
+	defer c.stop(nil)
+	c.ctx = ctx
+	watching, unwatch := context.WithCancel(ctx)
+	defer unwatch()
+	news := make(chan error, 1)
+	go c.watch(watching, news)
+	for {
+		if err := c.decide(); err != nil {
+			return c.abandon(err)
+		}
+		if len(c.batch) > 0 && (c.urgent || c.idle()) {
+			if err := c.flush(); err != nil {
+				return c.abandon(err)
+			}
+			continue // what is on disk may let more begin
+		}
+		if over, err := c.over(); over {
+			return err
+		}
+		if err := c.receive(news); err != nil {
+			return c.abandon(err)
+		}
+	}
+}
+
+// idle tells that no worker can bring company for the batch.
+func (c *conductor) idle() bool { return len(c.active) == 0 }
+
+// watch tells the loop about events that other processes append.
+func (c *conductor) watch(ctx context.Context, news chan<- error) {
+	for {
+		err := c.o.Journal.Wait(ctx, c.run, c.seen.Load())
+		if ctx.Err() != nil {
+			return
+		}
+		select {
+		case news <- err:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// receive waits for the next thing to happen and takes in all that has.
+func (c *conductor) receive(news <-chan error) error {
+	timer := time.NewTimer(c.nextWake())
+	defer timer.Stop()
+	select {
+	case m := <-c.msgs:
+		c.handle(m)
+	case err := <-news:
+		if err != nil {
+			return err
+		}
+		if err := c.takeNews(); err != nil {
+			return err
+		}
+	case _, open := <-c.o.Stop:
+		if open {
+			c.interrupt()
+		}
+	case <-c.ctx.Done():
+		return c.cancelled()
+	case <-timer.C:
+	}
+	c.showProgress()
+	c.drain()
+	c.urgent = c.urgent || len(c.batch) > 0 && time.Since(c.since) >= linger
+	return nil
+}
+
+// drain takes in all that workers have said by now, to write it as one.
+func (c *conductor) drain() {
+	for {
+		select {
+		case m := <-c.msgs:
+			c.handle(m)
+		default:
+			return
+		}
+	}
+}
+
+// nextWake is how long the loop may sleep if nobody speaks.
+func (c *conductor) nextWake() time.Duration {
+	wake := time.Hour
+	if len(c.batch) > 0 {
+		wake = linger
+	} else if len(c.active) > 0 {
+		wake = progressEvery
+	}
+	if at := c.agenda.deadline(c.st); !at.IsZero() {
+		wake = min(wake, max(at.Sub(c.o.Now()), time.Millisecond))
+	}
+	return wake
+}
+
+func (c *conductor) interrupt() {
+	c.interrupts++
+	reason := &journal.HeldBody{Reason: "stopped by " + c.o.Runner, CauseExit: fault.Interrupted.Code(), Hint: "evac resume --run " + c.run}
+	c.ending = reason
+	if c.interrupts == 1 {
+		c.o.Log.Warn("running steps are being finished; interrupt again to cancel them")
+		return
+	}
+	for _, w := range c.active {
+		w.cancel(errInterrupted)
+	}
+}
+
+// cancelled ends the loop when the context from outside is done.
+func (c *conductor) cancelled() error {
+	for _, w := range c.active {
+		w.cancel(errInterrupted)
+	}
+	return context.Cause(c.ctx)
+}
+
+// abandon is the way out when the journal can no longer be written (disk
+// full, lease lost): nothing may be begun or proved any more. Running steps
+// are cancelled and awaited, so that none goes on without a record.
+func (c *conductor) abandon(err error) error {
+	c.stop(err)
+	c.answer(err)
+	for id, w := range c.active {
+		w.cancel(err)
+		if w.idling {
+			delete(c.active, id)
+		}
+	}
+	for len(c.active) > 0 {
+		m := <-c.msgs
+		switch {
+		case m.stage == phaseWrite:
+			m.done <- err
+		case m.last():
+			delete(c.active, m.w.node.ID)
+		case m.stage == phaseChecked:
+			m.w.cancel(err) // it waits for a go-on that never comes
+			delete(c.active, m.w.node.ID)
+		}
+	}
+	return err
+}
+
+// last tells whether the worker ends with this message.
+func (m message) last() bool {
+	switch m.stage {
+	case phaseVerified, phaseUndone, phaseUnrecovered:
+		return true
+	case phaseRan, phaseChecked:
+		return m.err != nil
+	}
+	return false
+}
+
+// record applies an event to the state at once and puts it into the batch.
+func (c *conductor) record(e journal.Event) {
+	e.At = c.o.Now()
+	if err := c.st.Apply(e); err != nil {
+		// The conductor made an event that its own fold refuses.
+		panic("evac: internal error: " + err.Error())
+	}
+	if len(c.batch) == 0 {
+		c.since = time.Now()
+	}
+	c.batch = append(c.batch, e)
+}
+
+func (c *conductor) event(t journal.Type, node string, attempt int, body any) {
+	c.record(journal.NewEvent(t, c.actor(), node, attempt, body))
+}
+
+// flush writes the batch in one transaction, then lets those go on who waited
+// for it.
+func (c *conductor) flush() error {
+	events, err := c.lease.Append(context.WithoutCancel(c.ctx), c.batch...)
+	if err != nil {
+		return err
+	}
+	before := c.seen.Load()
+	between := events[0].Seq != before+1
+	last := events[len(events)-1]
+	c.seen.Store(last.Seq)
+	c.st.Seq, c.st.Head = last.Seq, last.Hash
+	c.batch, c.urgent = c.batch[:0], false
+	if between {
+		if events, err = c.reload(before); err != nil {
+			return err
+		}
+	}
+	if c.o.OnEvent != nil {
+		for _, e := range events {
+			c.o.OnEvent(e)
+		}
+	}
+	c.answer(nil)
+	return nil
+}
+
+func (c *conductor) answer(err error) {
+	waiting := c.commit
+	c.commit = nil
+	for _, answer := range waiting {
+		answer(err)
+	}
+}
+
+// reload makes the state anew when another process's events came between
+// ours: the order on disk is the one that counts. It gives all events after
+// the given one.
+func (c *conductor) reload(after int64) ([]journal.Event, error) {
+	ctx := context.WithoutCancel(c.ctx)
+	st, err := c.o.Journal.Load(ctx, c.run)
+	if err != nil {
+		return nil, err
+	}
+	events, err := c.o.Journal.Events(ctx, c.run, after)
+	if err != nil {
+		return nil, err
+	}
+	// Whatever came after the state was made is taken in as news.
+	events = slices.DeleteFunc(events, func(e journal.Event) bool { return e.Seq > st.Seq })
+	c.st, c.agenda = st, nil
+	c.seen.Store(st.Seq)
+	return events, nil
+}
+
+// takeNews takes in what other processes have appended.
+func (c *conductor) takeNews() error {
+	events, err := c.o.Journal.Events(c.ctx, c.run, c.seen.Load())
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		if err := c.st.Apply(e); err != nil {
+			return err
+		}
+		c.seen.Store(e.Seq)
+		if c.o.OnEvent != nil {
+			c.o.OnEvent(e)
+		}
+	}
+	return nil
+}
+
+// showProgress writes and shows the running steps' counts.
+func (c *conductor) showProgress() {
+	now := c.o.Now()
+	if len(c.active) == 0 || now.Sub(c.wrote) < progressEvery {
+		return
+	}
+	c.wrote = now
+	rows := make(map[string]journal.ProgressRow, len(c.active))
+	for id, w := range c.active {
+		unit, note, done, total := w.read()
+		rows[id] = journal.ProgressRow{At: now, Unit: unit, Done: done, Total: total, Note: c.p.Secrets.Text(note)}
+		if err := c.o.Journal.SetProgress(c.ctx, c.run, id, rows[id]); err != nil {
+			// Progress may be lost; the run must not suffer from it.
+			c.o.Log.Debug("progress not written", "error", err)
+		}
+	}
+	if c.o.OnProgress != nil {
+		c.o.OnProgress(rows)
+	}
+}
+
+// over tells whether the conductor's work has ended, and how.
+func (c *conductor) over() (bool, error) {
+	if len(c.active) > 0 {
+		return false, nil
+	}
+	switch {
+	case c.st.Finished():
+		if c.st.Result == journal.ResultAborted {
+			return true, fault.New(fault.Failed, "run "+quote(c.run)+" was aborted", "")
+		}
+		return true, nil
+	case c.st.Stopped != nil:
+		return true, c.stoppedError()
+	}
+	return false, nil
+}
+
+func (c *conductor) stoppedError() error {
+	b := c.st.Stopped
+	if b.CauseExit == fault.Interrupted.Code() {
+		return fault.New(fault.Interrupted, b.Reason, b.Hint)
+	}
+	return &HeldError{Run: c.run, Held: *b}
+}
+
+// HeldError says that the run waits for a person and no conductor stays.
+type HeldError struct {
+	Run  string
+	Held journal.HeldBody
+}
+
+// Error is the reason.
+func (e *HeldError) Error() string { return "run " + quote(e.Run) + " is held: " + e.Held.Reason }
+
+// Unwrap classifies it and gives the hint.
+func (e *HeldError) Unwrap() error {
+	return &fault.Error{Kind: fault.Held, Hint: e.Held.Hint, Err: errors.New(e.Held.Reason)}
+}

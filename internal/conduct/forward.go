@@ -1,0 +1,379 @@
+package conduct
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/journal"
+	"github.com/evac-io/evac/internal/runbook"
+	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/step"
+)
+
+// decide looks at the state and begins whatever may begin.
+func (c *conductor) decide() error {
+	c.takeOrders()
+	if c.st.Finished() || c.st.Stopped != nil {
+		return nil
+	}
+	if c.st.Held == nil && c.ending == nil {
+		if c.st.Undo != nil {
+			c.backward()
+		} else {
+			c.forward()
+		}
+	}
+	if len(c.active) == 0 && !c.st.Finished() {
+		c.rest()
+	}
+	return nil
+}
+
+// rest decides what to do while no step runs: go on waiting, or let go.
+func (c *conductor) rest() {
+	why := c.ending
+	if why == nil {
+		why = c.st.Held
+	}
+	if why == nil {
+		why = c.waitsForPeople()
+	}
+	switch {
+	case why == nil:
+	case c.ending == nil && c.o.Stay:
+		if !c.heldTold && c.o.OnHold != nil {
+			c.heldTold = true
+			c.o.OnHold(c.st)
+		}
+	default:
+		c.event(journal.RunStopped, "", 0, why)
+	}
+}
+
+// forward begins every step, gate and checklist that is due.
+func (c *conductor) forward() {
+	for {
+		if c.agenda == nil {
+			if c.agenda = newAgenda(c.st); c.agenda == nil {
+				c.event(journal.RunDone, "", 0, journal.EndBody{Result: journal.ResultDone})
+				return
+			}
+		}
+		if st := c.st.Stage(c.agenda.stage); st.Started.IsZero() || !st.Ended.IsZero() {
+			c.event(journal.StageStarted, c.agenda.stage, 0, nil)
+		}
+		c.begin()
+		if c.st.Held != nil || c.st.Undo != nil || c.agenda != nil && c.agenda.left > 0 {
+			return
+		}
+		if c.agenda != nil {
+			c.event(journal.StageDone, c.agenda.stage, 0, nil)
+			c.agenda = nil
+		}
+	}
+}
+
+// begin starts ready nodes as far as workers are free, and looks again at
+// those that wait.
+func (c *conductor) begin() {
+	for _, id := range slices.Sorted(maps.Keys(c.agenda.waiting)) {
+		if c.held() {
+			return
+		}
+		c.look(c.st.Node(id))
+	}
+	for !c.held() && len(c.agenda.ready) > 0 && len(c.active) < c.st.Body.Parallel {
+		id := c.agenda.ready[0]
+		c.agenda.ready = c.agenda.ready[1:]
+		c.start(c.st.Node(id))
+	}
+}
+
+// held tells that nothing more may begin; the agenda may be gone by then.
+func (c *conductor) held() bool { return c.st.Held != nil || c.st.Undo != nil || c.agenda == nil }
+
+// start brings a node that is due to life.
+func (c *conductor) start(n *journal.NodeState) {
+	switch n.Class {
+	case journal.ClassGate:
+		c.reachGate(n)
+	case journal.ClassChecklist:
+		c.reachChecklist(n)
+	default:
+		c.startStep(n)
+	}
+}
+
+// look sees whether a waiting node may go on.
+func (c *conductor) look(n *journal.NodeState) {
+	switch {
+	case n.Class == journal.ClassGate:
+		c.lookGate(n)
+	case n.Class == journal.ClassChecklist:
+		c.lookChecklist(n)
+	case !c.o.Now().Before(retryAt(n)) && len(c.active) < c.st.Body.Parallel:
+		delete(c.agenda.waiting, n.ID)
+		c.startStep(n)
+	}
+}
+
+func (c *conductor) startStep(n *journal.NodeState) {
+	node := c.p.Node(n.ID)
+	if n.Phase == journal.Waiting && c.o.Now().Before(retryAt(n)) {
+		c.agenda.waiting[n.ID] = true
+		return
+	}
+	yes, waits, err := c.p.When(node, outputsOf(c.st))
+	if err == nil && len(waits) > 0 {
+		err = unknownError(waits)
+	}
+	if err != nil {
+		c.failed(n, n.Attempt+1, "check", err, 0)
+		return
+	}
+	if !yes {
+		c.event(journal.StepSkipped, n.ID, n.Attempt, journal.NoteBody{Text: "its condition is false"})
+		c.agenda.settle(n.ID)
+		return
+	}
+	s, err := c.p.build(node, c.st)
+	if err != nil {
+		c.failed(n, n.Attempt+1, "check", err, 0)
+		return
+	}
+	if !c.confirmed(n, s) {
+		return
+	}
+	c.launch(n, node, s)
+}
+
+// confirmed holds the run before a lasting step that nobody has confirmed.
+func (c *conductor) confirmed(n *journal.NodeState, s step.Step) bool {
+	kind, _, _ := c.p.Kinds.Kind(n.Kind)
+	if kind.EffectOf(s) != step.Lasting || n.Confirm != "" || slices.Contains(c.st.Body.Confirmed, n.ID) {
+		return true
+	}
+	c.hold(fmt.Sprintf("step %q cannot be undone and asks for confirmation", n.ID), fault.Held,
+		fmt.Sprintf("evac resume --confirm %s --run %s", n.ID, c.run))
+	c.agenda = nil
+	return false
+}
+
+// launch gives the step to a worker, at the phase in which it stands.
+func (c *conductor) launch(n *journal.NodeState, node *runbook.Node, s step.Step) {
+	w := c.newWorker(n, node, s)
+	var work func(context.Context, *step.Env)
+	switch n.Phase {
+	case journal.Running: // its conductor died between intent and proof
+		w.attempt = n.Attempt
+		work = w.recover
+	case journal.Ran:
+		w.attempt = n.Attempt
+		work = w.verify
+	default:
+		w.idling = true
+		work = w.forward
+	}
+	c.spawn(w, work)
+}
+
+func (c *conductor) newWorker(n *journal.NodeState, node *runbook.Node, s step.Step) *worker {
+	w := &worker{
+		c: c, node: node, step: s, attempt: n.Attempt + 1, goOn: make(chan struct{}),
+		saved: n.Saved, changed: slices.Clone(n.Changed), output: n.Output, fault: c.st.Body.Faults[n.ID],
+	}
+	if n.Plan != nil {
+		w.plan = *n.Plan
+	}
+	if n.Attempt > 0 {
+		w.fault = "" // a fault on request strikes once
+	}
+	return w
+}
+
+func (c *conductor) spawn(w *worker, work func(context.Context, *step.Env)) {
+	ctx, cancel := context.WithCancelCause(c.ctx)
+	w.cancel = cancel
+	c.active[w.node.ID] = w
+	env, err := c.env(w)
+	if err != nil {
+		// Told from a goroutine: the loop must not speak to itself.
+		go w.tell(phaseChecked, time.Now(), err)
+		return
+	}
+	go work(ctx, env)
+}
+
+// handle takes a worker's message in.
+func (c *conductor) handle(m message) {
+	if m.stage == phaseWrite {
+		c.record(m.event)
+		c.commit = append(c.commit, func(err error) { m.done <- err })
+		c.urgent = true
+		return
+	}
+	n := c.st.Node(m.w.node.ID)
+	if m.last() {
+		delete(c.active, n.ID)
+		m.w.cancel(nil)
+	}
+	switch m.stage {
+	case phaseChecked:
+		c.checked(n, m)
+	case phaseRan, phaseRecovered:
+		c.ran(n, m)
+	case phaseVerified:
+		c.verified(n, m)
+	case phaseUnrecovered:
+		c.unrecovered(n, m)
+	case phaseUndone:
+		c.undone(n, m)
+	}
+}
+
+// checked compares the plan with the approved one and writes the intent; the
+// step begins when that is on disk.
+func (c *conductor) checked(n *journal.NodeState, m message) {
+	if m.err != nil {
+		c.failed(n, m.w.attempt, "check", m.err, m.elapsed)
+		return
+	}
+	if c.ending != nil || c.st.Held != nil || c.st.Undo != nil || c.st.Finished() {
+		c.drop(m.w)
+		return
+	}
+	if err := c.filesUnchanged(m.w.node); err != nil {
+		c.drop(m.w)
+		c.failed(n, m.w.attempt, "check", err, m.elapsed)
+		return
+	}
+	hash := m.w.plan.Hash()
+	if n.Plan == nil || n.Plan.Hash() != hash {
+		known := n.Plan != nil
+		c.event(journal.StepPlanned, n.ID, 0, journal.PlanBody{Plan: m.w.plan, Hash: hash})
+		if known {
+			c.drop(m.w)
+			c.hold(fmt.Sprintf("the plan of step %q is no longer the one approved at the start", n.ID), fault.Held,
+				fmt.Sprintf("read it with evac status %s, then evac release --run %s, or evac abort", c.run, c.run))
+			return
+		}
+	}
+	c.event(journal.StepIntent, n.ID, m.w.attempt, journal.IntentBody{PlanHash: hash})
+	m.w.idling = false
+	c.urgent = true
+	c.commit = append(c.commit, func(err error) {
+		if err == nil {
+			close(m.w.goOn)
+		}
+	})
+}
+
+// drop lets go of a worker that was checked and shall not run now.
+func (c *conductor) drop(w *worker) {
+	w.cancel(nil)
+	delete(c.active, w.node.ID)
+	c.agenda = nil
+}
+
+func (c *conductor) ran(n *journal.NodeState, m message) {
+	if m.err != nil {
+		c.failed(n, m.w.attempt, "run", m.err, m.elapsed)
+		return
+	}
+	body := journal.RanBody{Output: m.w.output, ElapsedMS: m.elapsed.Milliseconds()}
+	if unit, _, done, _ := m.w.read(); done > 0 {
+		body.Work = step.Work{Unit: unit, Total: done}
+	}
+	c.event(journal.StepRan, n.ID, m.w.attempt, body)
+}
+
+func (c *conductor) verified(n *journal.NodeState, m message) {
+	if m.err != nil {
+		c.failed(n, m.w.attempt, "verify", m.err, m.elapsed)
+		return
+	}
+	c.event(journal.StepVerified, n.ID, m.w.attempt, journal.TimeBody{ElapsedMS: m.elapsed.Milliseconds()})
+	c.agenda.settle(n.ID)
+}
+
+// unrecovered decides about a step that was cut off and left no proof: a
+// repeatable one runs again, another waits for a person.
+func (c *conductor) unrecovered(n *journal.NodeState, m message) {
+	if n.Repeatable {
+		c.event(journal.StepRearmed, n.ID, n.Attempt, journal.NoteBody{Text: "cut off in the middle; it is repeatable and runs again"})
+		c.agenda = nil
+		return
+	}
+	why := "cut off in the middle; whether it took effect is not known, and it is not repeatable"
+	if m.err != nil {
+		why += ": " + c.p.Secrets.Text(m.err.Error())
+	}
+	c.event(journal.StepFailed, n.ID, n.Attempt, journal.FailBody{Phase: "lost", Error: why, Exit: fault.Held.Code()})
+	c.hold(fmt.Sprintf("step %q was cut off in the middle and is not repeatable", n.ID), fault.Held,
+		fmt.Sprintf("look whether it took effect, then evac skip %s --reason … if it did, evac retry %s if it did not", n.ID, n.ID))
+}
+
+// failed records a failure; the step is tried again by itself if its retry
+// policy allows, otherwise the run holds.
+func (c *conductor) failed(n *journal.NodeState, attempt int, phase string, err error, elapsed time.Duration) {
+	body := failBody(phase, err, elapsed.Milliseconds(), c.p.Secrets)
+	node := c.p.Node(n.ID)
+	if c.ending == nil && mayRetry(node, attempt, phase, err) {
+		body.RetryInMS = max(backoff(node.Retry, attempt).Milliseconds(), 1)
+	}
+	c.event(journal.StepFailed, n.ID, attempt, body)
+	c.urgent = true
+	if body.RetryInMS > 0 {
+		if c.agenda != nil {
+			c.agenda.waiting[n.ID] = true
+		}
+		return
+	}
+	c.hold(fmt.Sprintf("step %q failed in %s: %s", n.ID, phase, body.Error), fault.KindOf(err),
+		fmt.Sprintf("evac retry %s, evac skip %s --reason …, or evac undo, each with --run %s", n.ID, n.ID, c.run))
+}
+
+// failBody is an error as the journal keeps it.
+func failBody(phase string, err error, elapsedMS int64, secrets *secret.Redactor) journal.FailBody {
+	body := journal.FailBody{Phase: phase, Error: secrets.Text(err.Error()), Exit: fault.Code(err), ElapsedMS: elapsedMS}
+	for _, h := range fault.Hints(err) {
+		body.Hints = append(body.Hints, secrets.Text(h))
+	}
+	return body
+}
+
+// hold stops the run from beginning anything until a person says what to do.
+// A hold that stands already keeps its first reason.
+func (c *conductor) hold(reason string, cause fault.Kind, hint string) {
+	if c.st.Held != nil {
+		return
+	}
+	c.event(journal.RunHeld, "", 0, journal.HeldBody{Reason: reason, CauseExit: cause.Code(), Hint: hint})
+	c.heldTold = false
+	c.urgent = true
+}
+
+// filesUnchanged refuses a step whose command names a file that is no longer
+// the one that was checked.
+func (c *conductor) filesUnchanged(n *runbook.Node) error {
+	for _, file := range c.p.Files(n) {
+		want, frozen := c.st.Body.Frozen[file]
+		if !frozen {
+			continue
+		}
+		got, err := hashFile(c.p.path(file))
+		if err == nil && got != want {
+			err = errors.New("its content is different")
+		}
+		if err != nil {
+			return fault.Wrap(fault.Invalid, "file "+quote(file)+" is not the one that was checked when the run began", err,
+				"put it back, or evac resume --accept-change --run "+c.run)
+		}
+	}
+	return nil
+}
