@@ -191,6 +191,9 @@ func reason(res *http.Response, err error, want int) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", res.StatusCode, from(res)))
 }
 
+// fromGateway is who answered if neither an app nor the page did.
+const fromGateway = "gateway"
+
 // from says who answered: the shop's old or new app, the page or the gateway.
 func from(res *http.Response) string {
 	switch app := res.Header.Get(shop.AppHeader); {
@@ -199,5 +202,5 @@ func from(res *http.Response) string {
 	case res.Header.Get("Retry-After") != "":
 		return "page"
 	}
-	return "gateway"
+	return fromGateway
 }

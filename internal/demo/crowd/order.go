@@ -37,9 +37,11 @@ func (c *Crowd) send(o shop.Order) {
 	c.record.answered(writes, at, why)
 }
 
-// refused tells whether this answer says that the order was not taken now.
+// refused tells whether this answer says that the order was not taken now. A
+// 503 says so if the page or the shop gave it; a gateway's own may stand for a
+// lost answer.
 func refused(res *http.Response) bool {
-	return res.StatusCode == http.StatusServiceUnavailable || res.StatusCode/100 == 4
+	return res.StatusCode == http.StatusServiceUnavailable && from(res) != fromGateway || res.StatusCode/100 == 4
 }
 
 // promised writes an acknowledged order down before it counts.

@@ -105,7 +105,7 @@ func abilities(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	rows, err := conn.Query(ctx, `
 		select name::text from pg_available_extensions
 		union all
-		select 'icu' where exists (select from pg_collation where collprovider = 'i')`)
+		select 'icu' where exists (select from pg_collation where collname = 'und-x-icu')`)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,84 @@
+package world
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/evac-io/evac/internal/demo/proof"
+	"github.com/evac-io/evac/internal/journal"
+)
+
+// resultDone is the result of a run that went through to its end.
+const resultDone = "done"
+
+// conclude lets customers come a little longer, counts, and proves by plain
+// SQL what the result claims.
+func (w *world) conclude(ctx context.Context, st *journal.State) (Result, error) {
+	if err := wait(ctx, w.o.Linger); err != nil {
+		return Result{}, err
+	}
+	figures, err := w.crowd.Stop()
+	if err != nil {
+		return Result{}, fmt.Errorf("keep the ledger of acknowledged orders: %w", err)
+	}
+	r := Result{
+		Type: "result", Result: st.Result, Run: st.Run, Gateway: w.info.Gateway, Catalog: w.catalog, Report: w.paths.Report(),
+		SourceVersion: w.info.Source.Version, TargetVersion: w.info.Target.Version, Home: "source",
+	}
+	r.count(figures)
+	if err := verified(st, &r); err != nil {
+		return r, err
+	}
+	err = w.both(ctx, func(source, target *pgx.Conn) (err error) {
+		home := source
+		if st.Result == resultDone {
+			r.Home, home = "target", target
+			if r.Check, err = proof.CompareRows(ctx, source, target); err != nil {
+				return err
+			}
+		}
+		r.Orders, err = proof.CheckOrders(ctx, home, w.crowd.Acknowledged(), w.crowd.Unclear())
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	return r, w.note(ctx, st, r)
+}
+
+// verified takes over what postgres_verify has found.
+func verified(st *journal.State, r *Result) error {
+	for _, n := range st.Nodes {
+		if n.Kind != "postgres_verify" || n.Phase != journal.Done {
+			continue
+		}
+		var found struct{ Rows, Missing, Extra, Different int64 }
+		if err := json.Unmarshal(n.Output, &found); err != nil {
+			return fmt.Errorf("read the output of %s: %w", n.ID, err)
+		}
+		r.Rows, r.Missing, r.Extra, r.Different = r.Rows+found.Rows, r.Missing+found.Missing, r.Extra+found.Extra, r.Different+found.Different
+	}
+	return nil
+}
+
+// note puts what the customers saw into the run's timeline, for its report.
+func (w *world) note(ctx context.Context, st *journal.State, r Result) error {
+	text := fmt.Sprintf("customers saw: %.1f s without orders, %.2f s without looks; %d of %d requests failed; %d orders acknowledged, %d missing, %d twice",
+		r.WriteDowntimeSeconds, r.ReadDowntimeSeconds, r.RequestsFailed, r.Requests, r.Orders.Acknowledged, r.Orders.Missing, r.Orders.Twice)
+	return w.ask(ctx, st, journal.NewEvent(journal.AskNote, "evac demo", "", 0, journal.NoteBody{Text: text, Demo: true}))
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

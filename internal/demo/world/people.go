@@ -1,0 +1,183 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/evac-io/evac/internal/journal"
+)
+
+// retest is how soon a failed item is tried again.
+const retest = 2 * time.Second
+
+var errIdle = errors.New("nothing has happened for the demo's lifetime")
+
+// follow reads the journal from the first event of the newest run, lets the
+// people do what they are asked, and returns when the run has ended.
+func (w *world) follow(ctx context.Context) (*journal.State, error) {
+	run, err := w.firstRun(ctx)
+	if err != nil {
+		return nil, err
+	}
+	st, err := journal.Fold(nil)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		events, err := w.journal.Events(ctx, run, st.Seq)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range events {
+			if err := st.Apply(e); err != nil {
+				return nil, err
+			}
+		}
+		if st.Finished() {
+			return st, nil
+		}
+		if err := w.play(ctx, st); err != nil {
+			return nil, err
+		}
+		if time.Since(st.Last) > w.o.Lifetime {
+			return nil, errIdle
+		}
+		if err := w.news(ctx, st); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// news waits for the next event, or until a failed item may be tried again.
+func (w *world) news(ctx context.Context, st *journal.State) error {
+	waiting, cancel := context.WithTimeout(ctx, retest)
+	defer cancel()
+	err := w.journal.Wait(waiting, st.Run, st.Seq)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+// firstRun waits until a conductor begins.
+func (w *world) firstRun(ctx context.Context) (string, error) {
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for idle := time.After(w.o.Lifetime); ; {
+		run, err := w.journal.Newest(ctx, false)
+		if !errors.Is(err, journal.ErrNoRun) {
+			return run, err
+		}
+		select {
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		case <-idle:
+			return "", errIdle
+		case <-ticker.C:
+		}
+	}
+}
+
+// play does what waits for people: each item is really tried by its owner, and
+// gates are approved by those who may.
+func (w *world) play(ctx context.Context, st *journal.State) error {
+	for _, n := range st.Nodes {
+		if n.Phase != journal.Waiting {
+			continue
+		}
+		switch n.Class {
+		case journal.ClassChecklist:
+			if err := w.tick(ctx, st, n); err != nil {
+				return err
+			}
+		case journal.ClassGate:
+			if err := w.approve(ctx, st, n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tick tries the first item that is open; the next one comes when this one is
+// settled. An item that failed is tried again later: when it holds then, it
+// was fixed and is retested.
+func (w *world) tick(ctx context.Context, st *journal.State, list *journal.NodeState) error {
+	open := slices.IndexFunc(list.Ticks, func(i *journal.ItemState) bool { return !i.Settled() })
+	if open < 0 || tooSoon(list.Ticks[open]) {
+		return nil
+	}
+	item := list.Ticks[open]
+	try, known := w.tries()[item.Name]
+	if !known {
+		return nil
+	}
+	evidence, err := try(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for _, result := range results(item.Result, err) {
+		body := journal.TickBody{Item: item.Name, Result: result, Evidence: evidence, Demo: true}
+		if err != nil {
+			body.Evidence = err.Error()
+		}
+		if err := w.ask(ctx, st, journal.NewEvent(journal.AskTick, item.Owner, list.ID, 0, body)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// results are the words that follow an item's present result.
+func results(present string, err error) []string {
+	switch {
+	case err != nil:
+		return []string{journal.ItemFailed}
+	case present == journal.ItemFailed:
+		return []string{journal.ItemFixed, journal.ItemRetested}
+	case present == journal.ItemFixed:
+		return []string{journal.ItemRetested}
+	}
+	return []string{journal.ItemOK}
+}
+
+// tooSoon keeps a failing item from filling the journal.
+func tooSoon(item *journal.ItemState) bool {
+	return item.Result == journal.ItemFailed && time.Since(item.Log[len(item.Log)-1].At) < retest
+}
+
+// approve lets everybody who may approve the gate as it stands, once.
+func (w *world) approve(ctx context.Context, st *journal.State, gate *journal.NodeState) error {
+	present := st.Approvers(gate, time.Now())
+	for _, person := range slices.Sorted(maps.Keys(st.Body.People)) {
+		if !st.MayApprove(gate, person) || slices.Contains(present, person) || said(gate, person, st.PlanHash()) {
+			continue
+		}
+		body := journal.ApproveBody{Plan: st.PlanHash(), Note: "all items of the checklists are green", Demo: true}
+		if err := w.ask(ctx, st, journal.NewEvent(journal.AskApprove, person, gate.ID, 0, body)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// said tells whether a person has spoken about the gate with this plan.
+func said(gate *journal.NodeState, person, plan string) bool {
+	return slices.ContainsFunc(gate.Votes, func(v journal.Vote) bool { return v.By == person && v.Body.Plan == plan })
+}
+
+// ask appends a request and takes it in, so that it is made once.
+func (w *world) ask(ctx context.Context, st *journal.State, e journal.Event) error {
+	if _, err := w.journal.Request(ctx, st.Run, e); err != nil {
+		return fmt.Errorf("%s for %s: %w", e.Type, e.Actor, err)
+	}
+	w.log.Info("the demo acts for "+e.Actor, "type", string(e.Type), "node", e.Step)
+	return nil
+}

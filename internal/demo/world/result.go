@@ -1,0 +1,66 @@
+package world
+
+import (
+	"time"
+
+	"github.com/evac-io/evac/internal/demo/crowd"
+	"github.com/evac-io/evac/internal/demo/proof"
+)
+
+// Result is what a demo comes to. The fields up to Report are promised to
+// scripts.
+type Result struct {
+	Type string `json:"type"` // "result"
+	// Result is done, undone or aborted.
+	Result string `json:"result"`
+	// Rows and the differences are what postgres_verify found when the
+	// databases stood still.
+	Rows      int64 `json:"rows"`
+	Missing   int64 `json:"missing"`
+	Different int64 `json:"different"`
+	Extra     int64 `json:"extra"`
+	// The downtimes are from the last success before to the first one after
+	// the longest time without, as the customers saw it.
+	WriteDowntimeSeconds float64 `json:"write_downtime_seconds"`
+	ReadDowntimeSeconds  float64 `json:"read_downtime_seconds"`
+	Requests             int64   `json:"requests"`
+	RequestsFailed       int64   `json:"requests_failed"`
+	SourceVersion        string  `json:"source_version"`
+	TargetVersion        string  `json:"target_version"`
+	Report               string  `json:"report"` // path
+
+	Run     string `json:"run"`
+	Gateway string `json:"gateway"`
+	// OrdersPerSecond is the mean of acknowledged orders outside the outage.
+	OrdersPerSecond float64 `json:"orders_per_second"`
+	// Orders are looked for on the database named Home: the target if the
+	// move was done, else the source.
+	Home    string        `json:"home"`
+	Orders  proof.Orders  `json:"orders"`
+	Unclear int64         `json:"orders_unclear"`
+	Check   proof.Rows    `json:"check"`
+	Catalog proof.Catalog `json:"catalog"`
+	// WriteOutage and ReadOutage are the downtimes with their instants.
+	WriteOutage crowd.Outage   `json:"write_outage"`
+	ReadOutage  crowd.Outage   `json:"read_outage"`
+	Seconds     []crowd.Second `json:"seconds,omitempty"`
+}
+
+// Sound tells whether nothing was lost, doubled or changed.
+func (r Result) Sound() bool {
+	return r.Missing+r.Different+r.Extra == 0 && r.Orders.Kept() && len(r.Check.Differ) == 0 && len(r.Catalog.Differ) == 0
+}
+
+// count takes the customers' figures in.
+func (r *Result) count(f crowd.Figures) {
+	r.Requests, r.RequestsFailed, r.Unclear, r.Seconds = f.Requests, f.Failed, f.Unclear, f.Seconds
+	r.WriteOutage, r.ReadOutage = f.Writes, f.Reads
+	r.WriteDowntimeSeconds, r.ReadDowntimeSeconds = f.Writes.Length().Seconds(), f.Reads.Length().Seconds()
+	var taken int64
+	for _, s := range f.Seconds {
+		taken += s.Writes.Requests - s.Writes.Failed
+	}
+	if open := time.Duration(len(f.Seconds))*time.Second - f.Writes.Length(); open > 0 {
+		r.OrdersPerSecond = float64(taken) / open.Seconds()
+	}
+}
