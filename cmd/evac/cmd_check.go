@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evac-io/evac/internal/conduct"
+	"github.com/evac-io/evac/internal/view"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -45,5 +46,18 @@ func (a *app) check(ctx context.Context, file string, vars variableFlags, drill 
 	if err != nil {
 		return err
 	}
-	return a.showCheck(ctx, bound, program, checked)
+	program.Body.Runner, program.Body.Parallel = a.actor(), defaultParallel
+	book, err := a.book(ctx, program.Body.Runbook)
+	if err != nil {
+		return err
+	}
+	var problems []view.Problem
+	for _, c := range checked {
+		problems = append(problems, view.ProblemsOf(c.Node.ID, c.Err)...)
+	}
+	a.view.Show(view.Checked(program.Record(checked), book, problems))
+	if err := conduct.Problems(checked); err != nil {
+		return saidError{err} // the page shows each where it belongs
+	}
+	return nil
 }

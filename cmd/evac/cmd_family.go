@@ -11,9 +11,11 @@ import (
 
 	"github.com/evac-io/evac/internal/conduct"
 	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/forecast"
 	"github.com/evac-io/evac/internal/journal"
 	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/step"
+	"github.com/evac-io/evac/internal/view"
 )
 
 // familyCommands makes one command a kind: evac postgres copy, evac step wait.
@@ -196,7 +198,10 @@ func (a *app) runAlone(ctx context.Context, j *journal.Journal, program *conduct
 			return err
 		}
 		if !st.Finished() && len(st.Nodes) > 0 {
-			return s.closeAlone(ctx, j, run, conduct.Resume(ctx, o, program, run, true))
+			if err := s.resumed(ctx, j, run); err != nil {
+				return err
+			}
+			return s.close(run, conduct.Resume(ctx, o, program, run, true))
 		}
 	}
 	checked, err := conduct.Check(ctx, program, 1)
@@ -207,7 +212,21 @@ func (a *app) runAlone(ctx context.Context, j *journal.Journal, program *conduct
 		return err
 	}
 	run, err = conduct.Start(ctx, o, program, checked)
-	return s.closeAlone(ctx, j, run, err)
+	return s.close(run, err)
+}
+
+// checkAlone shows what the step would do.
+func (a *app) checkAlone(ctx context.Context, program *conduct.Program) error {
+	checked, err := conduct.Check(ctx, program, 1)
+	if err != nil {
+		return err
+	}
+	if err := checked[0].Err; err != nil {
+		return err
+	}
+	program.Body.Runner = a.actor()
+	a.view.Show(view.Checked(program.Record(checked), forecast.Read(nil), nil))
+	return nil
 }
 
 func (a *app) undoAlone(ctx context.Context, j *journal.Journal, program *conduct.Program, run string) error {
@@ -218,7 +237,10 @@ func (a *app) undoAlone(ctx context.Context, j *journal.Journal, program *conduc
 		return err
 	}
 	s := a.newShow(program.Secrets)
-	return s.closeAlone(ctx, j, run, conduct.Resume(ctx, s.options(ctx, j), program, run, false))
+	if err := s.resumed(ctx, j, run); err != nil {
+		return err
+	}
+	return s.close(run, conduct.Resume(ctx, s.options(ctx, j), program, run, false))
 }
 
 // verifyAlone proves again what the newest run of this step did; without one,
@@ -234,5 +256,5 @@ func (a *app) verifyAlone(ctx context.Context, j *journal.Journal, program *cond
 	if err := conduct.VerifyAlone(ctx, program, st); err != nil {
 		return err
 	}
-	return a.say(answer{Run: run, Text: program.Nodes[0].ID + ": verified"})
+	return a.say(program.Nodes[0].ID+": verified", map[string]any{"run": run})
 }

@@ -48,7 +48,7 @@ func (a *app) format(file string, check bool) error {
 	if err := replaceFile(file, text); err != nil {
 		return fmt.Errorf("write %q: %w", file, err)
 	}
-	return a.say(answer{Text: file})
+	return a.say(file, nil)
 }
 
 // replaceFile writes beside the file and renames, so that a full disk or a

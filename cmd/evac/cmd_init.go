@@ -31,7 +31,7 @@ func (a *app) initCommand() *cobra.Command {
 			if err := errors.Join(err, f.Close()); err != nil {
 				return fmt.Errorf("write runbook: %w", err)
 			}
-			return a.say(answer{Text: fmt.Sprintf("wrote %s; next: evac check %s", file, file)})
+			return a.say(fmt.Sprintf("wrote %s; next: evac check %s", file, file), nil)
 		},
 	}
 }

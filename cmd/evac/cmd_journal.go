@@ -23,7 +23,7 @@ func (a *app) journalCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.say(answer{Run: run, Head: result.Head, Text: fmt.Sprintf("run %s is whole: %d events, head %s", run, result.Events, result.Head)})
+				return a.say(fmt.Sprintf("run %s is whole: %d events, head %s", run, result.Events, result.Head), map[string]any{"run": run, "head": result.Head, "events": result.Events})
 			})
 		},
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -57,7 +56,7 @@ func (a *app) awaitAnswer(ctx context.Context, j *journal.Journal, run string, a
 		return err
 	}
 	if info == nil {
-		return a.say(answer{Run: run, Text: "noted; it takes effect when the run goes on: evac resume --run " + run})
+		return a.say("noted; it takes effect when the run goes on: evac resume --run "+run, map[string]any{"run": run})
 	}
 	seen := asked.Seq
 	for {
@@ -74,7 +73,7 @@ func (a *app) awaitAnswer(ctx context.Context, j *journal.Journal, run string, a
 			if !body.Done {
 				return fault.New(fault.Invalid, fmt.Sprintf("run %q refuses: %s", run, body.Reason), "evac status "+run)
 			}
-			return a.say(answer{Run: run, Text: "done by " + info.Runner + "'s conductor"})
+			return a.say("done by "+info.Runner+"'s conductor", map[string]any{"run": run})
 		}
 		if err := j.Wait(ctx, run, seen); err != nil {
 			return err
@@ -202,8 +201,6 @@ func (a *app) word(ctx context.Context, run string, say func(*journal.State) (jo
 		if _, err := j.Request(ctx, run, event); err != nil {
 			return err
 		}
-		return a.say(answer{Run: run, Text: "written"})
+		return a.say("written", map[string]any{"run": run})
 	})
 }
-
-var _ = errors.Join

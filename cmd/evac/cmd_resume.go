@@ -91,7 +91,10 @@ func (a *app) conductAgain(ctx context.Context, j *journal.Journal, run string, 
 			return err
 		}
 	}
-	return s.close(ctx, j, run, conduct.Resume(ctx, o, program, run, goOn))
+	if err := s.resumed(ctx, j, run); err != nil {
+		return err
+	}
+	return s.close(run, conduct.Resume(ctx, o, program, run, goOn))
 }
 
 // programOf makes the program of a run from its journal, or from the file if

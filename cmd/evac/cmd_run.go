@@ -11,6 +11,7 @@ import (
 
 	"github.com/evac-io/evac/internal/conduct"
 	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/forecast"
 	"github.com/evac-io/evac/internal/journal"
 	"github.com/evac-io/evac/internal/step"
 )
@@ -138,7 +139,8 @@ func (a *app) checkAndStart(ctx context.Context, j *journal.Journal, program *co
 	if err := conduct.Problems(checked); err != nil {
 		return err
 	}
-	if err := a.expect(ctx, j, program); err != nil {
+	history, err := j.Practice(ctx, program.Body.Runbook)
+	if err != nil {
 		return err
 	}
 	confirmed, err := a.confirm(checked, trimSteps(f.confirm))
@@ -148,9 +150,9 @@ func (a *app) checkAndStart(ctx context.Context, j *journal.Journal, program *co
 	s := a.newShow(program.Secrets)
 	o := s.options(ctx, j)
 	o.Parallel, o.PassGates, o.Faults, o.Confirmed = f.parallel, f.pass, faults, confirmed
-	o.Stay = f.wait || a.interactive()
+	o.Stay, o.Expect = f.wait || a.interactive(), forecast.Read(history).Fill
 	run, err := conduct.Start(ctx, o, program, checked)
-	return s.close(ctx, j, run, err)
+	return s.close(run, err)
 }
 
 // refuseUnfinished keeps two runs of one runbook from being open at once.

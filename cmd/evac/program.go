@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +14,6 @@ import (
 	"github.com/evac-io/evac/internal/conduct"
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/runbook"
-	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/step"
 )
 
@@ -47,8 +44,8 @@ func readSource(file string) (source, error) {
 
 // bind parses a runbook and gives it its variables' values.
 func (a *app) bind(src source, v variableFlags, drill string, fixed map[string]any) (*runbook.Bound, error) {
-	book, diags := runbook.Parse(src.file, src.text, a.kinds)
-	if err := a.diagnose(diags); err != nil {
+	book, err := a.parse(src)
+	if err != nil {
 		return nil, err
 	}
 	values, err := a.values(book, v, fixed)
@@ -57,6 +54,11 @@ func (a *app) bind(src source, v variableFlags, drill string, fixed map[string]a
 	}
 	bound, diags := book.Bind(runbook.Input{Values: values, Drill: drill, Runner: a.actor()})
 	return bound, a.diagnose(diags)
+}
+
+func (a *app) parse(src source) (*runbook.Runbook, error) {
+	book, diags := runbook.Parse(src.file, src.text, a.kinds)
+	return book, a.diagnose(diags)
 }
 
 // diagnose shows everything that is wrong with a runbook at once.
@@ -141,10 +143,9 @@ func (a *app) prompt(book *runbook.Runbook, values map[string]any) error {
 	if len(missing) == 0 || !a.interactive() {
 		return nil // Bind names what is missing
 	}
-	lines := bufio.NewReader(a.in)
 	for _, variable := range missing {
 		fmt.Fprintf(a.err, "%s: ", variable.Name)
-		text, err := a.readAnswer(lines, variable.Secret)
+		text, err := a.readAnswer(variable.Secret)
 		if err != nil {
 			return fmt.Errorf("read variable %q: %w", variable.Name, err)
 		}
@@ -153,14 +154,13 @@ func (a *app) prompt(book *runbook.Runbook, values map[string]any) error {
 	return nil
 }
 
-func (a *app) readAnswer(lines *bufio.Reader, hidden bool) (string, error) {
+func (a *app) readAnswer(hidden bool) (string, error) {
 	if file, ok := a.in.(*os.File); ok && hidden {
 		text, err := term.ReadPassword(int(file.Fd()))
 		fmt.Fprintln(a.err)
 		return string(text), err
 	}
-	text, err := lines.ReadString('\n')
-	return strings.TrimRight(text, "\r\n"), err
+	return a.line()
 }
 
 // hideSecrets wraps the values of secret variables, resolving env: and @FILE.
@@ -178,6 +178,3 @@ func hideSecrets(declared map[string]*runbook.Variable, values map[string]any) e
 	}
 	return nil
 }
-
-var _ = secret.Redacted
-var _ context.Context

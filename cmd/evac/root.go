@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bufio"
 	"context"
-	"errors"
 	"io"
 	"os"
 	"os/user"
@@ -24,6 +24,10 @@ type app struct {
 	streams
 	kinds *step.Registry
 	now   func() time.Time
+	view  *view.View
+	// result is what the command ends with; closeView prints it.
+	result view.Result
+	lines  *bufio.Reader
 	// global flags
 	home string
 	as   string
@@ -32,27 +36,14 @@ type app struct {
 
 // run executes one command line and gives its exit code.
 func run(ctx context.Context, args []string, s streams) int {
-	registry, err := kinds.Registry()
-	if err != nil {
-		return report(s, err)
+	a := &app{streams: s, now: time.Now}
+	var err error
+	if a.kinds, err = kinds.Registry(); err == nil {
+		root := a.rootCommand()
+		root.SetArgs(args)
+		err = root.ExecuteContext(ctx)
 	}
-	a := &app{streams: s, kinds: registry, now: time.Now}
-	root := a.rootCommand()
-	root.SetArgs(args)
-	root.SetContext(ctx)
-	return report(s, root.ExecuteContext(ctx))
-}
-
-// report prints an error once, with its hints, and gives its exit code.
-func report(s streams, err error) int {
-	if err == nil {
-		return 0
-	}
-	var said saidError
-	if !errors.As(err, &said) {
-		view.Error(s.err, err, colorful(s.err))
-	}
-	return fault.Code(err)
+	return a.closeView(err)
 }
 
 // saidError is an error whose text the user has already been shown.
@@ -72,6 +63,7 @@ and can be undone. Begin with
 or watch a whole night on real servers on this machine: evac demo move`,
 		Version:       version,
 		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRun: func(*cobra.Command, []string) { a.openView() },
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -99,6 +91,9 @@ or watch a whole night on real servers on this machine: evac demo move`,
 	refuseUnknown(root)
 	return root
 }
+
+// watchEvery is how often a watched status is redrawn for progress alone.
+const watchEvery = time.Second
 
 const (
 	groupRun   = "run"
@@ -168,6 +163,15 @@ func (a *app) openWrite(ctx context.Context) (*journal.Journal, error) {
 func terminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// line reads one line from the person at the terminal.
+func (a *app) line() (string, error) {
+	if a.lines == nil {
+		a.lines = bufio.NewReader(a.in)
+	}
+	text, err := a.lines.ReadString('\n')
+	return strings.TrimRight(text, "\r\n"), err
 }
 
 func colorful(w io.Writer) bool {

@@ -95,6 +95,13 @@ func Problems(checked []Checked) error {
 	return errors.Join(errs...)
 }
 
+// Record is what the journal keeps of the checked program.
+func (p *Program) Record(checked []Checked) journal.RunBody {
+	body := p.Body
+	body.Nodes = p.nodeBodies(checked)
+	return body
+}
+
 // nodeBodies is what the journal keeps of the checked nodes. A dependency on
 // a node that is left out falls away.
 func (p *Program) nodeBodies(checked []Checked) []journal.NodeBody {

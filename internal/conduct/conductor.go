@@ -28,6 +28,9 @@ type Options struct {
 	Faults map[string]string
 	// Confirmed are lasting steps that may run.
 	Confirmed []string
+	// Expect writes what drills say of durations into the nodes of a new run;
+	// may be nil.
+	Expect func([]journal.NodeBody)
 	// Stop delivers the operator's interrupts: the first lets running steps
 	// end, the second cancels them.
 	Stop <-chan struct{}

@@ -31,6 +31,9 @@ func Start(ctx context.Context, o Options, p *Program, checked []Checked) (run s
 		return "", err
 	}
 	p.Body.Nodes, p.Body.Frozen = p.nodeBodies(checked), frozen
+	if o.Expect != nil {
+		o.Expect(p.Body.Nodes)
+	}
 	p.Body.Runner, p.Body.Version, p.Body.Parallel = o.Runner, o.Version, max(o.Parallel, 1)
 	p.Body.Faults, p.Body.Confirmed = o.Faults, o.Confirmed
 	run, err = o.Journal.NewRun(ctx, p.Body.Runbook, p.Body.Mode)

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/evac-io/evac/internal/runbook"
+	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/step"
+)
+
+// printScript prints each step's own command, for a night without the
+// conductor: secrets stand as variables, named at the top.
+func (a *app) printScript(bound *runbook.Bound) error {
+	var body strings.Builder
+	var needed []string
+	stage := ""
+	for _, n := range bound.Nodes {
+		if n.Stage != stage {
+			stage = n.Stage
+			fmt.Fprintf(&body, "\n# stage %s\n", stage)
+		}
+		needed = append(needed, a.scriptNode(&body, bound, n)...)
+	}
+	fmt.Fprintf(a.out, "#!/bin/sh\n# Runbook %s, step by step. Each command may be given again: it goes on where it stopped.\nset -eu\n", bound.Name)
+	slices.Sort(needed)
+	for _, name := range slices.Compact(needed) {
+		fmt.Fprintf(a.out, ": \"${%s:?is a secret: set and export it first}\"\n", name)
+	}
+	_, err := io.WriteString(a.out, body.String())
+	return err
+}
+
+// scriptNode prints one node and gives the variables that it needs.
+func (a *app) scriptNode(w io.Writer, bound *runbook.Bound, n *runbook.Node) []string {
+	switch n.Class {
+	case runbook.ClassGate:
+		fmt.Fprintf(w, "# gate %s: %s (%d approvals)\n", n.ID, n.Gate.Ask, n.Gate.Approvals)
+		return nil
+	case runbook.ClassChecklist:
+		for _, item := range n.Items {
+			fmt.Fprintf(w, "# checklist %s: %s %s (%s)\n", n.ID, item.Name, item.Text, item.Owner)
+		}
+		return nil
+	}
+	fmt.Fprintf(w, "# %s\n", n.ID)
+	s, waits, diags := bound.Step(n, noOutputs)
+	if err := diags.Err(); err != nil {
+		fmt.Fprintf(w, "# cannot be written: %s\n", strings.ReplaceAll(err.Error(), "\n", "\n# "))
+		return nil
+	}
+	if s == nil {
+		for _, u := range waits {
+			fmt.Fprintf(w, "# --%s comes from the output of %s\n", u.Field, u.After)
+		}
+		return nil
+	}
+	kind, schema, _ := a.kinds.Kind(n.Kind)
+	words := []string{"evac", kind.Family(), kind.Verb()}
+	flags, needed := scriptFlags(schema, s, func(field string) string { return secretVariable(bound, n, field) })
+	fmt.Fprintln(w, strings.Join(append(words, flags...), " "))
+	return needed
+}
+
+func noOutputs(string) ([]byte, bool) { return nil, false }
+
+// secretVariable names the environment variable that a secret field takes its
+// value from: the runbook's own variable if the field is just that.
+func secretVariable(bound *runbook.Bound, n *runbook.Node, field string) string {
+	if name := bound.VariableOf(n, field); name != "" {
+		return "EVAC_VAR_" + name
+	}
+	clean := strings.NewReplacer(".", "_", "-", "_", "[", "_", "]", "", "\"", "").Replace(n.ID)
+	return "EVAC_SECRET_" + strings.ToUpper(clean+"_"+field)
+}
+
+// scriptFlags writes a step's fields as flags; secrets as env:NAME, with the
+// names given back.
+func scriptFlags(schema step.Schema, s step.Step, variable func(field string) string) (flags, needed []string) {
+	values := schema.Encode(s)
+	for _, f := range schema.Fields {
+		value, set := values[f.Name]
+		if !set {
+			continue
+		}
+		name := "--" + strings.ReplaceAll(f.Name, "_", "-")
+		switch v := value.(type) {
+		case secret.String:
+			needed = append(needed, variable(f.Name))
+			flags = append(flags, name, "env:"+variable(f.Name))
+		case secret.DSN:
+			if v.Password() == "" {
+				flags = append(flags, name, quoteShell(v.Reveal()))
+				continue
+			}
+			needed = append(needed, variable(f.Name))
+			flags = append(flags, name, "env:"+variable(f.Name))
+		case map[string]secret.String:
+			more, names := scriptEnv(name, v, variable(f.Name))
+			flags, needed = append(flags, more...), append(needed, names...)
+		default:
+			flags = append(flags, scriptPlain(name, v)...)
+		}
+	}
+	return flags, needed
+}
+
+func scriptEnv(name string, values map[string]secret.String, prefix string) (flags, needed []string) {
+	for key, v := range sorted(values) {
+		if v.IsOpen() {
+			flags = append(flags, name, quoteShell(key+"="+v.Reveal()))
+			continue
+		}
+		variable := prefix + "_" + key
+		needed = append(needed, variable)
+		flags = append(flags, name, quoteShell(key+"=env:"+variable))
+	}
+	return flags, needed
+}
+
+func scriptPlain(name string, value any) []string {
+	var flags []string
+	switch v := value.(type) {
+	case bool:
+		return []string{name}
+	case []string:
+		for _, item := range v {
+			flags = append(flags, name, quoteShell(item))
+		}
+	case map[string]string:
+		for key, item := range sorted(v) {
+			flags = append(flags, name, quoteShell(key+"="+item))
+		}
+	default:
+		return []string{name, quoteShell(fmt.Sprint(v))}
+	}
+	return flags
+}
+
+// sorted walks a map in the order of its keys.
+func sorted[V any](m map[string]V) func(func(string, V) bool) {
+	return func(yield func(string, V) bool) {
+		keys := make([]string, 0, len(m))
+		for k := range m {
+			keys = append(keys, k)
+		}
+		slices.Sort(keys)
+		for _, k := range keys {
+			if !yield(k, m[k]) {
+				return
+			}
+		}
+	}
+}
+
+// quoteShell quotes a text for sh unless it needs none.
+func quoteShell(text string) string {
+	plain := text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,", r)
+	})
+	if plain {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}

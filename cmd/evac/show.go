@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/evac-io/evac/internal/conduct"
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/forecast"
+	"github.com/evac-io/evac/internal/journal"
+	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/view"
+)
+
+// openView chooses once how everything is shown.
+func (a *app) openView() {
+	o := view.Options{Out: a.out, Err: a.err}
+	if out, err, ok := a.files(); ok {
+		o = view.Detect(out, err, os.Getenv)
+	}
+	o.JSON, o.Now = a.json, a.now
+	a.view = view.New(o)
+}
+
+// files are the output streams if they are files, as in a real process.
+func (a *app) files() (out, err *os.File, ok bool) {
+	out, isOut := a.out.(*os.File)
+	err, isErr := a.err.(*os.File)
+	return out, err, isOut && isErr
+}
+
+// closeView prints the result, and the error once with its hints.
+func (a *app) closeView(err error) int {
+	if a.view == nil { // an error in the flags
+		a.openView()
+	}
+	a.result.Err = err
+	a.view.Close(a.result)
+	var said saidError
+	if err != nil && !a.json && !errors.As(err, &said) {
+		if wrong := view.Error(a.err, err, colorful(a.err)); wrong != nil {
+			return fault.Code(wrong)
+		}
+	}
+	return fault.Code(err)
+}
+
+// say makes a sentence (and, in JSON, the fields) the command's result.
+func (a *app) say(sentence string, fields map[string]any) error {
+	a.result = view.Result{Sentence: sentence, Data: fields}
+	return nil
+}
+
+// show shows a conductor's run.
+type show struct {
+	*app
+	secrets *secret.Redactor
+}
+
+func (a *app) newShow(secrets *secret.Redactor) *show { return &show{app: a, secrets: secrets} }
+
+// options are the conductor's, with everything it does shown.
+func (s *show) options(ctx context.Context, j *journal.Journal) conduct.Options {
+	o := conduct.Options{
+		Journal: j, Runner: s.actor(), Version: version, Now: s.now, Stop: interrupts(ctx),
+		OnEvent: s.view.Event, OnProgress: s.view.Progress,
+		Log: slog.New(slog.NewTextHandler(redacting{s}, &slog.HandlerOptions{Level: slog.LevelInfo})),
+	}
+	if s.interactive() {
+		o.OnHold = func(st *journal.State) { go s.ask(ctx, j, st) }
+	}
+	return o
+}
+
+// resumed makes the view know what happened before.
+func (s *show) resumed(ctx context.Context, j *journal.Journal, run string) error {
+	past, err := j.Events(ctx, run, 0)
+	if err != nil {
+		return err
+	}
+	return s.view.Begin(past)
+}
+
+// close makes the run's end the command's result.
+func (s *show) close(run string, err error) error {
+	if run != "" {
+		s.result = view.RunResult(s.view.Snapshot(), err)
+	}
+	return err
+}
+
+// redacting scrubs log lines on their way to the view.
+type redacting struct{ *show }
+
+func (r redacting) Write(line []byte) (int, error) {
+	_, err := r.view.Logs().Write(r.secrets.Bytes(line))
+	return len(line), err
+}
+
+// interrupts delivers Ctrl-C and SIGTERM, one value each.
+func interrupts(ctx context.Context) <-chan struct{} {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	stop := make(chan struct{}, 2)
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-signals:
+				stop <- struct{}{}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return stop
+}
+
+// untilInterrupted is a context that ends with the first interrupt.
+func (a *app) untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+}
+
+// ask asks the person at the terminal what to do while the run holds, and
+// passes the answer on as an order like any other.
+func (s *show) ask(ctx context.Context, j *journal.Journal, st *journal.State) {
+	if st.Held == nil {
+		return // a gate or checklist: others answer
+	}
+	failed := failedStep(st)
+	err := s.view.Suspend(func() error {
+		for {
+			fmt.Fprintf(s.err, "\nheld: %s\n%s: ", st.Held.Reason, choices(failed))
+			answer, err := s.line()
+			if err != nil {
+				return err
+			}
+			event, ok := s.orderOf(answer, failed)
+			if !ok {
+				continue
+			}
+			_, err = j.Request(ctx, st.Run, event)
+			return err
+		}
+	})
+	if err != nil {
+		s.view.Logs().Write([]byte("evac: no answer at the terminal (" + err.Error() + "); orders from another terminal are taken\n"))
+	}
+}
+
+func failedStep(st *journal.State) string {
+	for _, n := range st.Nodes {
+		if n.Phase == journal.Failed || n.Phase == journal.Refused {
+			return n.ID
+		}
+	}
+	return ""
+}
+
+func choices(failed string) string {
+	if failed == "" {
+		return "[release], undo [STAGE], stop, abort"
+	}
+	return "[retry], skip REASON, undo [STAGE], stop, abort"
+}
+
+// orderOf reads an answer; an empty one is the first choice.
+func (s *show) orderOf(answer, failed string) (journal.Event, bool) {
+	verb, rest, _ := strings.Cut(strings.TrimSpace(answer), " ")
+	order := func(t journal.Type, node string, body any) (journal.Event, bool) {
+		return journal.NewEvent(t, s.actor(), node, 0, body), true
+	}
+	switch verb {
+	case "":
+		if failed == "" {
+			return order(journal.AskRelease, "", journal.NoteBody{})
+		}
+		return order(journal.AskRetry, failed, journal.NoteBody{})
+	case "retry":
+		return order(journal.AskRetry, failed, journal.NoteBody{})
+	case "skip":
+		return order(journal.AskSkip, failed, journal.NoteBody{Text: rest})
+	case "release":
+		return order(journal.AskRelease, "", journal.NoteBody{})
+	case "undo":
+		return order(journal.AskUndo, "", journal.UndoBody{To: rest})
+	case "stop":
+		return order(journal.AskStop, "", journal.NoteBody{})
+	case "abort":
+		return order(journal.AskAbort, "", journal.NoteBody{Text: rest})
+	}
+	return journal.Event{}, false
+}
+
+// book reads what drills say of a runbook's durations; an empty one without
+// a journal.
+func (a *app) book(ctx context.Context, runbook string) (*forecast.Book, error) {
+	j, err := a.openRead(ctx)
+	if err != nil {
+		if fault.KindOf(err) == fault.Invalid { // there is none yet
+			return forecast.Read(nil), nil
+		}
+		return nil, err
+	}
+	history, err := j.Practice(ctx, runbook)
+	return forecast.Read(history), errors.Join(err, j.Close())
+}
