@@ -111,31 +111,22 @@ func copyFile(source, target string) error {
 	return errors.Join(err, out.Close())
 }
 
-func version(ctx context.Context, db *sql.DB) (n int, err error) {
-	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&n)
-	return n, err
-}
-
-// checkVersion refuses what a newer evac wrote: its tables may mean something
-// else.
-func checkVersion(ctx context.Context, db *sql.DB, path string) error {
-	n, err := version(ctx, db)
-	if err != nil {
-		return err
+// checkVersion gives the version of the tables, 0 if there are none, and
+// refuses what a newer evac wrote: its tables may mean something else.
+func checkVersion(ctx context.Context, db *sql.DB, path string) (n int, err error) {
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&n); err != nil {
+		return 0, err
 	}
 	if n > schemaVersion {
-		return fault.New(fault.Invalid, fmt.Sprintf("journal %q has version %d, and this evac knows versions up to %d", path, n, schemaVersion),
+		return n, fault.New(fault.Invalid, fmt.Sprintf("journal %q has version %d, and this evac knows versions up to %d", path, n, schemaVersion),
 			"use the evac that wrote it or a newer one (`evac --version`)")
 	}
-	return nil
+	return n, nil
 }
 
 // setup makes the tables of a new database, all or none.
 func setup(ctx context.Context, db *sql.DB, path string) error {
-	if err := checkVersion(ctx, db, path); err != nil {
-		return err
-	}
-	n, err := version(ctx, db)
+	n, err := checkVersion(ctx, db, path)
 	if err != nil || n == schemaVersion {
 		return err
 	}

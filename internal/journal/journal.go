@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/evac-io/evac/internal/fault"
@@ -72,8 +73,7 @@ func OpenRead(ctx context.Context, home string) (*Journal, error) {
 	}
 	path := filepath.Join(home, databaseFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.Invalid, fmt.Sprintf("there is no journal in %q", home),
-			"start a run (`evac run RUNBOOK`), or set EVAC_HOME to the directory that holds "+databaseFile)
+		return nil, noJournal(home)
 	}
 	j := newJournal(home)
 	if err := j.openRead(ctx, path); err != nil {
@@ -113,13 +113,23 @@ func (j *Journal) openRead(ctx context.Context, path string) error {
 	}
 	j.read = db
 	j.closers = append(j.closers, done)
-	return checkVersion(ctx, db, path)
+	n, err := checkVersion(ctx, db, path)
+	if err == nil && n == 0 {
+		return noJournal(j.home)
+	}
+	return err
 }
 
-// Close lets the files go. A lease must be released before.
+func noJournal(home string) error {
+	return fault.New(fault.Invalid, fmt.Sprintf("there is no journal in %q", home),
+		"start a run (`evac run RUNBOOK`), or set EVAC_HOME to the directory that holds "+databaseFile)
+}
+
+// Close lets the files go. A lease must be released before. The writer goes
+// last: only it can put the WAL back into the file.
 func (j *Journal) Close() error {
 	err := j.progress.close()
-	for _, done := range j.closers {
+	for _, done := range slices.Backward(j.closers) {
 		err = errors.Join(err, done())
 	}
 	j.closers = nil

@@ -135,12 +135,17 @@ func (p *progress) reader(ctx context.Context) (*sql.DB, error) {
 	if p.read != nil {
 		return p.read, nil
 	}
-	if info, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+	if _, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	db, done, err := openReader(ctx, p.path)
 	if err != nil {
 		return nil, err
+	}
+	var made bool
+	err = db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'progress')").Scan(&made)
+	if err != nil || !made {
+		return nil, errors.Join(err, done())
 	}
 	p.read, p.done = db, done
 	return db, nil

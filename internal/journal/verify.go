@@ -141,18 +141,35 @@ func (v *verifier) takeIn(r row) {
 	}
 }
 
-// placeAltered tells events that only changed places from altered ones: their
-// hash is right for the place behind the event that they name as the one
-// before.
+// placeAltered tells events that only changed places from altered ones.
 func (v *verifier) placeAltered() {
 	for _, r := range v.altered {
-		moved := r
-		if moved.Seq = v.seqOf[r.Prev] + 1; moved.sum() == r.Hash {
-			v.find(FindMoved, r.Seq, "event %d stood at %d before", r.Seq, moved.Seq)
+		if was := v.formerPlace(r); was > 0 {
+			v.find(FindMoved, r.Seq, "event %d stood at %d before", r.Seq, was)
 			continue
 		}
 		v.find(FindAltered, r.Seq, "event %d (%s) is altered: its hash does not belong to what it says", r.Seq, r.Type)
 	}
+}
+
+// nearby is how far around its place the former place of an event is looked
+// for.
+const nearby = 16
+
+// formerPlace finds the place for which the event's hash is right: behind the
+// event that it names as the one before, or nearby. 0 means none.
+func (v *verifier) formerPlace(r row) int64 {
+	places := []int64{v.seqOf[r.Prev] + 1}
+	for d := int64(1); d <= nearby; d++ {
+		places = append(places, r.Seq-d, r.Seq+d)
+	}
+	for _, place := range places {
+		moved := r
+		if moved.Seq = place; place > 0 && moved.sum() == r.Hash {
+			return place
+		}
+	}
+	return 0
 }
 
 func (v *verifier) checkIndex(ctx context.Context, tx *sql.Tx) error {
