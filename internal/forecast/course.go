@@ -23,7 +23,7 @@ type Task struct {
 
 // Course is how a set of tasks goes when each starts as soon as it may.
 type Course struct {
-	Total time.Duration `json:"total"`
+	TotalMS int64 `json:"total_ms"`
 	// Path are the steps that the total hangs on, in time order: each of them
 	// waited for the one before, for its result or for its place.
 	Path []string `json:"path,omitempty"`
@@ -56,7 +56,7 @@ func Between(stages []Stage, first, last string) Course {
 	to := slices.IndexFunc(stages, func(s Stage) bool { return s.Name == last })
 	var all Course
 	for i := max(from, 0); i <= to; i++ {
-		all.Total += stages[i].Total
+		all.TotalMS += stages[i].TotalMS
 		all.Path = append(all.Path, stages[i].Path...)
 		all.Unknown = append(all.Unknown, stages[i].Unknown...)
 	}
@@ -118,7 +118,7 @@ func Run(tasks []Task, parallel int) Course {
 		last = heap.Pop(&p.running).(int)
 		p.end(last)
 	}
-	c := Course{Total: p.now}
+	c := Course{TotalMS: p.now.Milliseconds()}
 	for i := last; i >= 0; i = p.cause[i] {
 		if tasks[i].Left > 0 {
 			c.Path = append(c.Path, tasks[i].ID)

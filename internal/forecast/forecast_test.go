@@ -69,13 +69,13 @@ func TestRun(t *testing.T) {
 		want     Course
 	}{
 		{"nothing", nil, 4, Course{}},
-		{"side by side", []Task{task("a", 3), task("b", 5)}, 0, Course{Total: 5 * time.Second, Path: []string{"b"}}},
-		{"one after another", []Task{task("b", 5, "a"), task("a", 3)}, 4, Course{Total: 8 * time.Second, Path: []string{"a", "b"}}},
-		{"too few places", []Task{task("a", 3), task("b", 5), task("c", 4)}, 2, Course{Total: 7 * time.Second, Path: []string{"a", "c"}}},
+		{"side by side", []Task{task("a", 3), task("b", 5)}, 0, Course{TotalMS: 5_000, Path: []string{"b"}}},
+		{"one after another", []Task{task("b", 5, "a"), task("a", 3)}, 4, Course{TotalMS: 8_000, Path: []string{"a", "b"}}},
+		{"too few places", []Task{task("a", 3), task("b", 5), task("c", 4)}, 2, Course{TotalMS: 7_000, Path: []string{"a", "c"}}},
 		{"a gate joins and takes no place", []Task{task("a", 3), task("b", 5), gate, task("c", 1, "gate")}, 1,
-			Course{Total: 9 * time.Second, Path: []string{"a", "b", "c"}}},
-		{"unknown steps are named", []Task{task("a", 3), {ID: "b"}}, 1, Course{Total: 3 * time.Second, Path: []string{"a"}, Unknown: []string{"b"}}},
-		{"what has ended is no hindrance", []Task{task("a", 3, "gone")}, 1, Course{Total: 3 * time.Second, Path: []string{"a"}}},
+			Course{TotalMS: 9_000, Path: []string{"a", "b", "c"}}},
+		{"unknown steps are named", []Task{task("a", 3), {ID: "b"}}, 1, Course{TotalMS: 3_000, Path: []string{"a"}, Unknown: []string{"b"}}},
+		{"what has ended is no hindrance", []Task{task("a", 3, "gone")}, 1, Course{TotalMS: 3_000, Path: []string{"a"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -103,14 +103,14 @@ func TestRunBounds(t *testing.T) {
 		tasks, sum = append(tasks, task), sum+left
 	}
 	before := Run(tasks, 1)
-	if before.Total != sum {
-		t.Errorf("with one place it takes %s, want %s", before.Total, sum)
+	if before.TotalMS != sum.Milliseconds() {
+		t.Errorf("with one place it takes %d ms, want %s", before.TotalMS, sum)
 	}
-	chain := Run(tasks, 0).Total
+	chain := Run(tasks, 0).TotalMS
 	for _, places := range []int{2, 3, 8, 64} {
 		got := Run(tasks, places)
-		if got.Total < max(chain, sum/time.Duration(places)) || got.Total > before.Total {
-			t.Errorf("with %d places it takes %s; chain %s, work %s", places, got.Total, chain, sum)
+		if got.TotalMS < max(chain, sum.Milliseconds()/int64(places)) || got.TotalMS > before.TotalMS {
+			t.Errorf("with %d places it takes %d ms; chain %d ms, work %s", places, got.TotalMS, chain, sum)
 		}
 	}
 }
@@ -123,7 +123,7 @@ func TestBetween(t *testing.T) {
 		{ID: "d", Stage: "open"},
 	}
 	stages := Stages([]string{"prepare", "close", "open", "after"}, tasks, 1)
-	want := Course{Total: 61 * time.Second, Path: []string{"b", "c"}, Unknown: []string{"d"}}
+	want := Course{TotalMS: 61_000, Path: []string{"b", "c"}, Unknown: []string{"d"}}
 	if diff := cmp.Diff(want, Between(stages, "close", "open")); diff != "" {
 		t.Error(diff)
 	}

@@ -120,7 +120,7 @@ func checkWindow(w *journal.WindowBody, courses []forecast.Stage) *CheckWindow {
 // foretold compares a course with the time there is.
 func foretold(c forecast.Course, leftMS int64) Verdict {
 	switch {
-	case c.Total.Milliseconds() > leftMS:
+	case c.TotalMS > leftMS:
 		return Late
 	case len(c.Unknown) > 0:
 		return Unsure

@@ -29,6 +29,7 @@ func (c CheckPage) Write(p *Paper) {
 	c.writeTimes(p)
 	c.writeNoReturn(p)
 	c.writeProblems(p)
+	p.blank()
 }
 
 // Sentence is the check's result.
@@ -46,7 +47,7 @@ func (c CheckPage) Sentence() string {
 			}
 		}
 	}
-	return fmt.Sprintf("ready: %s in %s, %s for people; takes %s", text.Plural(steps, "step"),
+	return fmt.Sprintf("ready: %s in %s, %s for people; expected time: %s", text.Plural(steps, "step"),
 		text.Plural(len(c.Stages), "stage"), text.Plural(gates, "stop"), courseWords(c.Whole))
 }
 
@@ -82,16 +83,16 @@ func (c CheckPage) writeHead(p *Paper) {
 
 // courseWords says how long a course takes by drills.
 func courseWords(c forecast.Course) string {
-	unknown := text.Plural(len(c.Unknown), "step") + " never rehearsed as written"
+	unknown := text.Plural(len(c.Unknown), "unrehearsed step")
 	switch {
-	case c.Total == 0 && len(c.Unknown) == 0:
+	case c.TotalMS == 0 && len(c.Unknown) == 0:
 		return "no time of its own"
-	case c.Total == 0:
-		return "unknown: " + unknown
+	case c.TotalMS == 0:
+		return "unknown (" + unknown + ")"
 	case len(c.Unknown) > 0:
-		return text.Duration(c.Total) + " by drills, not counting " + unknown
+		return text.Millis(c.TotalMS) + " plus " + unknown
 	}
-	return text.Duration(c.Total) + " by drills"
+	return text.Millis(c.TotalMS)
 }
 
 const nodeIndent = 4
@@ -110,6 +111,7 @@ func (n CheckNode) write(p *Paper) {
 	}
 	p.field(nodeIndent, "After", fewOf(n.After, 4))
 	for _, problem := range n.Problems {
+		problem.Node = "" // stands above
 		problem.write(p, strings.Repeat(" ", nodeIndent))
 	}
 }
@@ -237,21 +239,24 @@ func (c CheckPage) writeTimes(p *Paper) {
 		path = w.Course.Path
 	}
 	if len(path) > 1 {
-		p.hang("  ", "it hangs on "+strings.Join(path, ", then "))
+		p.hang("  ", "longest chain: "+strings.Join(path, ", then "))
 	}
 	if len(c.Whole.Unknown) > 0 {
-		p.hang("  ", "never rehearsed as written: "+fewOf(c.Whole.Unknown, 12))
+		p.hang("  ", "not rehearsed as they stand: "+fewOf(c.Whole.Unknown, 12))
 	}
 }
 
 // words hold the window against what drills expect.
 func (w CheckWindow) words() string {
-	spare := w.LengthMS - w.Course.Total.Milliseconds()
-	tail := fmt.Sprintf("%s to spare, waiting for people not counted", text.Millis(spare))
-	if w.Verdict == Late {
-		tail = fmt.Sprintf("TOO SHORT by %s", text.Millis(-spare))
+	words := fmt.Sprintf("window of %s (%s to %s): %s", text.Millis(w.LengthMS), w.Opens, w.Closes, courseWords(w.Course))
+	spare := w.LengthMS - w.Course.TotalMS
+	switch {
+	case w.Verdict == Late:
+		words += fmt.Sprintf(", TOO SHORT by %s", text.Millis(-spare))
+	case w.Course.TotalMS > 0:
+		words += fmt.Sprintf(", %s to spare", text.Millis(spare))
 	}
-	return fmt.Sprintf("window of %s (%s to %s) takes %s: %s", text.Millis(w.LengthMS), w.Opens, w.Closes, courseWords(w.Course), tail)
+	return words + "; waiting for people not counted"
 }
 
 func (c CheckPage) writeNoReturn(p *Paper) {

@@ -25,7 +25,7 @@ func (r RunsPage) Write(p *Paper) {
 		p.line("no runs yet")
 		return
 	}
-	t := text.NewTable("RUN", "MODE", "BEGAN", ">TOOK", "RESULT", "HEAD")
+	t := text.NewTable("RUN", "MODE", "BEGAN", ">TOOK", "RESULT")
 	for _, run := range r.Runs {
 		result := run.Result
 		switch {
@@ -38,7 +38,7 @@ func (r RunsPage) Write(p *Paper) {
 		if run.Result == "" && run.Holder == nil {
 			took = ""
 		}
-		t.Row(run.ID, string(run.Mode), p.day(run.Created), took, result, text.Hash(run.Head))
+		t.Row(run.ID, string(run.Mode), p.day(run.Created), took, result)
 	}
 	p.table(t)
 }

@@ -3,6 +3,8 @@ package view
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/evac-io/evac/internal/step"
 	"github.com/evac-io/evac/internal/view/text"
@@ -69,7 +71,7 @@ func command(k step.Kind, s step.Schema) string {
 	optional := ""
 	for _, f := range s.Fields {
 		if f.Required {
-			words = append(words, flag(f), placeholder(f))
+			words = append(words, flagOf(f), placeholder(f))
 		} else {
 			optional = " [FLAGS]"
 		}
@@ -81,7 +83,7 @@ func command(k step.Kind, s step.Schema) string {
 	return strings.Join(words, " ") + optional + verbs + " [--json]"
 }
 
-func flag(f step.Field) string { return "--" + strings.ReplaceAll(f.Name, "_", "-") }
+func flagOf(f step.Field) string { return "--" + strings.ReplaceAll(f.Name, "_", "-") }
 
 // placeholder stands for a flag's value.
 func placeholder(f step.Field) string {
@@ -110,11 +112,9 @@ func (k KindPage) Type() string { return "kind" }
 // Write is of Page.
 func (k KindPage) Write(p *Paper) {
 	p.wrap("", "", p.paint(bold, k.Kind)+": "+k.Summary)
-	for _, paragraph := range strings.Split(k.Doc, "\n\n") {
-		if paragraph != "" {
-			p.blank()
-			p.wrap("", "", text.Clean(paragraph))
-		}
+	for paragraph := range strings.SplitSeq(k.Doc, "\n\n") {
+		p.blank()
+		writeParagraph(p, paragraph)
 	}
 	p.blank()
 	p.field(0, "Effect", k.effectWords())
@@ -130,6 +130,18 @@ func (k KindPage) Write(p *Paper) {
 		for line := range strings.Lines(k.Example) {
 			p.lines = append(p.lines, "  "+strings.TrimRight(line, "\n"))
 		}
+	}
+}
+
+// writeParagraph writes a paragraph of Markdown: prose is filled anew, lists,
+// tables and code keep their lines.
+func writeParagraph(p *Paper, paragraph string) {
+	if !strings.ContainsAny(paragraph[:min(len(paragraph), 1)], "-|` \t") {
+		p.wrap("", "", text.Clean(paragraph))
+		return
+	}
+	for line := range strings.Lines(paragraph) {
+		p.hang("  ", text.Printable(strings.TrimRight(line, "\n")))
 	}
 }
 
@@ -168,7 +180,7 @@ func fieldNotes(f step.Field) []string {
 // Markdown is the reference as a page of the documentation.
 func (k KindPage) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n%s.\n\n", k.Kind, strings.TrimSuffix(k.Summary, "."))
+	fmt.Fprintf(&b, "# %s\n\n%s.\n\n", k.Kind, sentence(k.Summary))
 	fmt.Fprintf(&b, "**Effect:** %s.\n\n", k.effectWords())
 	if k.Doc != "" {
 		b.WriteString(k.Doc + "\n\n")
@@ -199,6 +211,12 @@ func (k KindPage) Markdown() string {
 	}
 	fmt.Fprintf(&b, "\n## Alone\n\n```sh\n%s\n```\n", k.Command)
 	return b.String()
+}
+
+// sentence begins a summary with a capital letter.
+func sentence(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(s[min(size, len(s)):], ".")
 }
 
 // fieldMeaning is a field's text with the notes that have no column.

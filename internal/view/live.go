@@ -56,7 +56,8 @@ func (l *live) event(e journal.Event, line Line) {
 	}
 	p := l.paper()
 	clock := p.paint(dim, line.At.In(l.o.Zone).Format(time.TimeOnly))
-	p.hang(clock+" "+p.mark(line.Mark)+" "+p.paint(bold, line.Where)+" ", line.What)
+	where := p.paint(bold, text.Pad(line.Where, min(p.width/4, whereColumns)))
+	p.hang(clock+" "+p.mark(line.Mark)+" "+where+" ", line.What)
 	l.pending = append(l.pending, p.lines...)
 }
 
@@ -102,10 +103,11 @@ func (s Snapshot) table(p *Paper, rows int) []string {
 	s.writeNeeds(&needs)
 	s.writeFoot(&foot)
 	s.writeRunning(p)
-	room := max(rows-len(needs.lines)-len(foot.lines)-2, 2)
+	room := max(rows-len(needs.lines)-len(foot.lines)-3, 2)
 	if hidden := len(p.lines) - room; hidden > 0 {
 		p.lines = append(p.lines[:room-1], fmt.Sprintf("  and %d more at work", hidden+1))
 	}
+	p.lines = append([]string{""}, p.lines...) // apart from the lines that stay
 	for _, part := range []*Paper{&needs, &foot} {
 		p.blank()
 		p.lines = append(p.lines, part.lines...)
@@ -116,15 +118,15 @@ func (s Snapshot) table(p *Paper, rows int) []string {
 // writeFoot writes the run as a whole.
 func (s Snapshot) writeFoot(p *Paper) {
 	mark, words := s.Standing.words()
-	parts := []string{p.mark(mark) + " " + p.paint(bold, text.Clean(s.name())) + " " + s.mode(), words}
+	parts := []string{p.mark(mark) + " " + p.paint(bold, words)}
 	if s.Stage != "" {
 		parts = append(parts, "stage "+s.Stage)
 	}
-	parts = append(parts, s.Steps.words(), text.Millis(s.ElapsedMS))
+	parts = append(parts, s.Steps.words(), text.Millis(s.ElapsedMS), s.mode(), text.Clean(s.name()))
 	p.line("%s", strings.Join(parts, "  "))
 	if s.Window != nil {
 		mark, words := s.Window.words(p, s)
-		p.line("%s window: %s", p.mark(mark), words)
+		p.hang(p.mark(mark)+" ", "window: "+words)
 	}
 }
 

@@ -39,9 +39,12 @@ func (p *plain) event(_ journal.Event, line Line) {
 	p.say(line)
 }
 
+// whereColumns is the width of the column that names the step.
+const whereColumns = 24
+
 // say writes a line: clock, symbol, where, what.
 func (p *plain) say(line Line) {
-	p.err(fmt.Sprintf("%s  %s %s  %s\n", line.At.In(p.o.Zone).Format(time.TimeOnly), line.Mark, text.Pad(line.Where, 24), line.What))
+	p.err(fmt.Sprintf("%s  %s %s  %s\n", line.At.In(p.o.Zone).Format(time.TimeOnly), line.Mark, text.Pad(line.Where, whereColumns), line.What))
 }
 
 func (p *plain) moved() {

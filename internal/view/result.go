@@ -68,9 +68,17 @@ func typed(kind string, parts ...any) ([]byte, error) {
 	return object, nil
 }
 
-// RunResult says how a run ended or why it stopped, with the snapshot as data.
+// RunResult says how a run ended or why it stopped, with the snapshot as data
+// and, if it is held, the exit code of the cause.
 func RunResult(s Snapshot, err error) Result {
-	r := Result{Data: s, Err: err}
+	data := struct {
+		CauseExit int `json:"cause_exit,omitempty"`
+		Snapshot
+	}{Snapshot: s}
+	if s.Held != nil {
+		data.CauseExit = s.Held.CauseExit
+	}
+	r := Result{Data: data, Err: err}
 	steps := text.Plural(s.Steps.Done, "step")
 	head := "head " + s.Head
 	switch {

@@ -20,6 +20,10 @@ func (s Snapshot) writeRunning(p *Paper) {
 	}
 	names = min(names, p.width*2/5)
 	for _, n := range s.Running {
+		if s.Standing == Abandoned {
+			p.line("%s %s  was at work when its conductor let go", p.mark(MarkWatch), text.Pad(text.Cut(n.ID, names), names))
+			continue
+		}
 		p.line("%s", n.row(p, names))
 	}
 }

@@ -35,7 +35,7 @@ func (s *screen) draw(permanent, frame []string, columns, rows int) {
 	}
 	s.up(&b, columns)
 	for _, line := range slices.Concat(permanent, frame) {
-		b.WriteString(line + ansi.EraseLineRight + "\r\n")
+		b.WriteString(ansi.EraseEntireLine + line + "\r\n")
 	}
 	b.WriteString(ansi.EraseScreenBelow + ansi.ResetModeSynchronizedOutput)
 	s.frame = frame

@@ -103,7 +103,7 @@ func (w Window) words(p *Paper, s Snapshot) (Mark, string) {
 	case w.LeftMS < 0:
 		return MarkBad, fmt.Sprintf("over since %s (%s): LATE by %s", p.clock(w.Until, s.At), length, text.Millis(-w.LeftMS))
 	}
-	return w.Verdict.mark(), fmt.Sprintf("%s left, until %s; by expectation it closes at %s%s",
+	return w.Verdict.mark(), fmt.Sprintf("%s left, until %s; expected to close at %s%s",
 		text.Millis(w.LeftMS), p.clock(w.Until, s.At), p.clock(w.Expected, s.At), w.verdict())
 }
 
@@ -123,7 +123,7 @@ func (w Window) verdict() string {
 	case InTime:
 		return ", in time"
 	case Unsure:
-		return ", not counting " + text.Plural(len(w.Unknown), "step") + " never rehearsed"
+		return " plus " + text.Plural(len(w.Unknown), "unrehearsed step")
 	}
 	return fmt.Sprintf(", TOO LATE by %s", text.Millis(w.ExpectMS-max(w.LeftMS, 0)))
 }
@@ -149,7 +149,11 @@ func (c Counts) words() string {
 func (s Snapshot) writeNeeds(p *Paper) {
 	if s.Held != nil {
 		p.blank()
-		p.hang(p.mark(MarkBad)+" ", p.paint(bold, "HELD: ")+text.Clean(s.Held.Reason))
+		label := "HELD: "
+		if s.Standing == Abandoned {
+			label = "STOPPED: "
+		}
+		p.hang(p.mark(MarkBad)+" ", p.paint(bold, label)+text.Clean(s.Held.Reason))
 		for _, n := range s.Failed {
 			p.hang("    ", n.ID+": "+text.Clean(n.Error))
 			for _, hint := range n.Hints {

@@ -47,7 +47,7 @@ func Take(m Moment) Snapshot {
 	for _, n := range s.Nodes {
 		m.addNode(&shot, n, stages[n.Stage])
 	}
-	for _, ask := range s.Asks {
+	for _, ask := range unanswered(s) {
 		shot.Asks = append(shot.Asks, Ask{Seq: ask.Seq, Type: ask.Type, By: ask.Actor, At: ask.At, Step: ask.Step})
 	}
 	for _, p := range s.NotUndone {
@@ -57,6 +57,14 @@ func Take(m Moment) Snapshot {
 	shot.Held = holdOf(s, &shot)
 	shot.Window = m.windowOf(shot.Running)
 	return shot
+}
+
+// unanswered are the requests that may still be answered.
+func unanswered(s *journal.State) []journal.Event {
+	if s.Finished() {
+		return nil
+	}
+	return s.Asks
 }
 
 // between is the time from start to end, or to now while it goes on, in ms.
@@ -232,10 +240,10 @@ func standing(m Moment, shot *Snapshot) Standing {
 		return Undone
 	case s.Finished():
 		return Aborted
-	case m.Abandoned:
-		return Abandoned
 	case s.Held != nil:
 		return Held
+	case m.Abandoned || s.Stopped != nil:
+		return Abandoned
 	case s.Undo != nil:
 		return Undoing
 	case len(shot.Running) == 0 && len(shot.Gates)+len(shot.Checklists) > 0:
@@ -281,9 +289,9 @@ func (m Moment) foretell(w *Window, running []Node) {
 	}
 	stages := forecast.Stages(s.Body.Stages, forecast.Left(s, m.Now, eta), s.Body.Parallel)
 	rest := forecast.Between(stages, w.Opens, w.Closes)
-	w.ExpectMS, w.Unknown = rest.Total.Milliseconds(), rest.Unknown
+	w.ExpectMS, w.Unknown = rest.TotalMS, rest.Unknown
 	if !w.Opened.IsZero() {
-		w.Expected = m.Now.Add(rest.Total)
+		w.Expected = m.Now.Add(time.Duration(rest.TotalMS) * time.Millisecond)
 	}
 	w.Verdict = foretold(rest, w.LeftMS)
 }

@@ -13,7 +13,7 @@ func Percent(done, total int64) int {
 	case done >= total:
 		return 100
 	}
-	return int(float64(done) / float64(total) * 100)
+	return min(int(float64(done)/float64(total)*100), 99)
 }
 
 // Bar draws a percentage in a number of columns. The signs are of those that

@@ -128,8 +128,25 @@ func PadLeft(s string, columns int) string {
 	return strings.Repeat(" ", max(columns-Width(s), 0)) + s
 }
 
-// Wrap breaks s at spaces into lines of at most a number of columns, and a
-// word that is longer than a line anywhere.
+// Wrap breaks s at spaces alone (never within a path or a name) into lines of
+// at most a number of columns, and a word that is longer than a line anywhere.
 func Wrap(s string, columns int) []string {
-	return strings.Split(ansi.Wrap(s, max(columns, 1), ""), "\n")
+	columns = max(columns, 1)
+	var lines []string
+	line := ""
+	for i, word := range strings.Split(s, " ") {
+		switch {
+		case i == 0:
+			line = word
+		case Width(line)+1+Width(word) <= columns:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+		if Width(line) > columns {
+			parts := strings.Split(ansi.Hardwrap(line, columns, true), "\n")
+			lines, line = append(lines, parts[:len(parts)-1]...), parts[len(parts)-1]
+		}
+	}
+	return append(lines, line)
 }
