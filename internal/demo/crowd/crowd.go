@@ -42,7 +42,7 @@ const (
 type Crowd struct {
 	o      Options
 	client *http.Client
-	record record
+	record *record
 	ledger *os.File
 	end    context.CancelFunc
 	ended  sync.WaitGroup
@@ -67,10 +67,9 @@ func Start(o Options) (*Crowd, error) {
 	}
 	ctx, end := context.WithCancel(context.Background())
 	c := &Crowd{
-		o: o, ledger: ledger, end: end, unclear: map[uuid.UUID]unclear{},
+		o: o, ledger: ledger, record: newRecord(time.Now()), end: end, unclear: map[uuid.UUID]unclear{},
 		client: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 2 * mostWaiting}},
 	}
-	c.record.start = time.Now()
 	c.come(ctx, writes, o.Orders, func() { c.send(c.newOrder()) })
 	c.come(ctx, reads, o.Reads, c.read)
 	return c, nil

@@ -71,7 +71,7 @@ type record struct {
 	mu      sync.Mutex
 	start   time.Time
 	seconds []Second
-	last    [2]time.Time // newest success of each class
+	last    [2]time.Time // newest success of each class; at first the start
 	outage  [2]Outage
 }
 
@@ -94,12 +94,16 @@ func (r *record) answered(c class, at time.Time, reason string) {
 }
 
 func (r *record) succeeded(c class, at time.Time) {
-	if last := r.last[c]; !last.IsZero() && at.Sub(last) > r.outage[c].Length() {
+	if last := r.last[c]; at.Sub(last) > r.outage[c].Length() {
 		r.outage[c] = Outage{From: last, To: at}
 	}
 	if at.After(r.last[c]) {
 		r.last[c] = at
 	}
+}
+
+func newRecord(start time.Time) *record {
+	return &record{start: start, last: [2]time.Time{start, start}}
 }
 
 // figures sums up. A class that has not come back yet is out until now.
@@ -118,9 +122,6 @@ func (r *record) figures(now time.Time) Figures {
 
 func (r *record) outageUntil(c class, now time.Time) Outage {
 	open := Outage{From: r.last[c], To: now}
-	if open.From.IsZero() {
-		open.From = r.start
-	}
 	if open.Length() > r.outage[c].Length() {
 		return open
 	}

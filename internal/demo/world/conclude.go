@@ -12,9 +12,6 @@ import (
 	"github.com/evac-io/evac/internal/journal"
 )
 
-// resultDone is the result of a run that went through to its end.
-const resultDone = "done"
-
 // conclude lets customers come a little longer, counts, and proves by plain
 // SQL what the result claims.
 func (w *world) conclude(ctx context.Context, st *journal.State) (Result, error) {
@@ -35,7 +32,7 @@ func (w *world) conclude(ctx context.Context, st *journal.State) (Result, error)
 	}
 	err = w.both(ctx, func(source, target *pgx.Conn) (err error) {
 		home := source
-		if st.Result == resultDone {
+		if st.Result == ResultDone {
 			r.Home, home = "target", target
 			if r.Check, err = proof.CompareRows(ctx, source, target); err != nil {
 				return err

@@ -52,8 +52,8 @@ type Info struct {
 	PID     int       `json:"pid"`
 	Ready   time.Time `json:"ready,omitzero"`
 	Error   string    `json:"error,omitempty"`
-	Exit    int       `json:"exit,omitempty"`
-	Hints   []string  `json:"hints,omitempty"`
+	Kind    string    `json:"kind,omitempty"` // of the error, as in fault
+	Hint    string    `json:"hint,omitempty"`
 	Source  Side      `json:"source"`
 	Target  Side      `json:"target"`
 	Gateway string    `json:"gateway"`
@@ -64,6 +64,9 @@ type Info struct {
 	// Variables are the runbook's, without the secret ones.
 	Variables map[string]string `json:"variables"`
 }
+
+// VariablePrefix stands before a runbook's variable in the environment.
+const VariablePrefix = "EVAC_VAR_"
 
 // A line of Paths.Env, and a quote within the quotes of a shell.
 const (
@@ -92,10 +95,10 @@ func ReadEnv(dir string) (map[string]string, error) {
 func env(home string, variables map[string]string, secrets map[string]secret.String) []byte {
 	all := map[string]string{"EVAC_HOME": home}
 	for name, value := range variables {
-		all["EVAC_VAR_"+name] = value
+		all[VariablePrefix+name] = value
 	}
 	for name, value := range secrets {
-		all["EVAC_VAR_"+name] = value.Reveal()
+		all[VariablePrefix+name] = value.Reveal()
 	}
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(all)) {

@@ -7,6 +7,9 @@ import (
 	"github.com/evac-io/evac/internal/demo/proof"
 )
 
+// ResultDone is the result of a run that went through to its end.
+const ResultDone = "done"
+
 // Result is what a demo comes to. The fields up to Report are promised to
 // scripts.
 type Result struct {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,8 +21,11 @@ import (
 	"github.com/evac-io/evac/internal/servers"
 )
 
-// stopTime bounds the end of a world.
-const stopTime = 30 * time.Second
+// How long the beginning and the end of a world may take.
+const (
+	firstOrder = 10 * time.Second
+	stopTime   = 30 * time.Second
+)
 
 // world is everything that runs. It is built up and torn down in the world's
 // own process by one goroutine.
@@ -70,7 +74,7 @@ func Run(ctx context.Context, dir string, log *slog.Logger) error {
 	if err = w.build(ctx); err == nil {
 		err = w.live(ctx)
 	} else {
-		w.info.Error, w.info.Exit, w.info.Hints = err.Error(), fault.Code(err), fault.Hints(err)
+		w.info.Error, w.info.Kind, w.info.Hint = err.Error(), fault.KindOf(err).String(), strings.Join(fault.Hints(err), "; ")
 		err = errors.Join(err, writeJSON(w.paths.Info(), w.info))
 	}
 	return errors.Join(err, w.end(ctx))
@@ -107,13 +111,27 @@ func (w *world) build(ctx context.Context) (err error) {
 	return writeJSON(w.paths.Info(), w.info)
 }
 
-// open lets the customers in.
-func (w *world) open(context.Context) (err error) {
+// open lets the customers in and waits until the first order is taken.
+func (w *world) open(ctx context.Context) (err error) {
 	w.log.Info(fmt.Sprintf("customers come: %.0f orders and %.0f looks a second", w.o.Orders, w.o.Reads))
 	w.crowd, err = crowd.Start(crowd.Options{
 		URL: w.info.PublicURL, Orders: w.o.Orders, Reads: w.o.Reads, Size: w.o.Size, Ledger: w.paths.Ledger(),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for late := time.After(firstOrder); w.crowd.Figures().Acknowledged == 0; {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-late:
+			return fmt.Errorf("wait for the first order: none was taken within %s: %v", firstOrder, w.crowd.Figures().Seconds)
+		}
+	}
+	return nil
 }
 
 // live plays the people until the run has ended, and sums up.

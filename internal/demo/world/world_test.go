@@ -197,7 +197,7 @@ func TestWorldSeesAMoveThrough(t *testing.T) {
 		t.Fatalf("items (-want +got):\n%s", diff)
 	}
 	log := h.state().Node("checklist.before").Ticks[1].Log
-	if !strings.Contains(log[0].Evidence, "setting everyone {TimeZone=UTC}") {
+	if !strings.Contains(log[0].Evidence, "4 facts differ, first: source: database UTF8 C C the shop") {
 		t.Errorf("evidence %q does not say what differs", log[0].Evidence)
 	}
 	h.sql("new_db", "alter database shop set timezone = 'UTC'; alter role shop_owner in database shop set work_mem = '8MB'; "+

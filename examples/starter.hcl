@@ -1,0 +1,48 @@
+# A runbook to begin with: it works on any machine and changes nothing but a
+# file in ./starter. Read it, run it, then put your own steps in its place.
+#
+#   evac check runbook.hcl     what would happen
+#   evac run   runbook.hcl     do it
+#   evac undo                  take it back
+
+runbook "starter" {
+  title = "My first move"
+}
+
+variable "greeting" {
+  default = "moved"
+  doc     = "what the new place says when it is open"
+}
+
+stage "prepare" {
+  step "shell" "new_place" {
+    why    = "there must be somewhere to move to"
+    run    = "mkdir -p starter"
+    verify = "test -d starter"
+    undo   = "rmdir starter"
+  }
+}
+
+stage "move" {
+  step "shell" "data" {
+    why     = "this is the work; verify proves it, undo takes it back"
+    run     = "printf '%s\n' \"$GREETING\" > starter/data"
+    verify  = "grep -qxF \"$GREETING\" starter/data"
+    undo    = "rm -f starter/data"
+    env     = { GREETING = var.greeting }
+    timeout = "1m"
+  }
+
+  step "wait" "settle" {
+    why   = "give caches a moment before anybody looks"
+    for   = "1s"
+    after = [step.shell.data]
+  }
+}
+
+stage "open" {
+  step "shell" "look" {
+    why = "the last look before people come"
+    run = "cat starter/data"
+  }
+}

@@ -1,0 +1,232 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/evac-io/evac/examples"
+	"github.com/evac-io/evac/internal/demo/shop"
+	"github.com/evac-io/evac/internal/demo/world"
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/secret"
+)
+
+// Result is what a demo comes to, in the form promised to scripts.
+type Result = world.Result
+
+// Options say what demo there shall be. Conduct is required; the zero value of
+// all else is right.
+type Options struct {
+	// Dir is the demo's directory; empty makes evac-demo-DATE-TIME here.
+	Dir string
+	// Self starts this program again: Self world DIR must call World, and
+	// Self gateway CONFIG standin.Serve. Empty is this program's "demo".
+	Self []string
+	// Small makes a tiny shop with few customers, for tests.
+	Small bool
+	// Gateway is "haproxy" or "standin"; empty takes HAProxy if it can be had.
+	Gateway string
+	// Keep leaves the databases running after the result is known.
+	Keep bool
+	// Catalog is SQL that prints facts of a database, to be the same on both
+	// sides; empty takes evac's own.
+	Catalog string
+	// Progress is told what goes on, in lines; nil tells nobody.
+	Progress io.Writer
+	// Conduct runs the moving day in the scene to its end, whatever that is,
+	// and returns nil then. It waits for the people at checklists and gates,
+	// whom the world plays. A fault.Held means that the run holds.
+	Conduct func(context.Context, Scene) error
+	// Report writes the run's report to Scene.Report; nil writes none.
+	Report func(context.Context, Scene, Result) error
+}
+
+// Scene is what a conductor needs to know of the demo.
+type Scene struct {
+	Dir     string
+	Home    string // the journal's directory
+	Runbook string // the runbook's path
+	Report  string // where the report belongs
+	Runner  string // in whose name it is run
+	// Variables and Secrets are the runbook's.
+	Variables map[string]string
+	Secrets   map[string]secret.String
+	Info      world.Info
+}
+
+// runner is the person who runs the moving day.
+const runner = "kim"
+
+// How many orders and looks come a second.
+const (
+	fullOrders, fullReads   = 220, 400
+	smallOrders, smallReads = 50, 50
+)
+
+// lifetime ends a world in which nothing happens.
+const lifetime = time.Hour
+
+// Move makes a world, has it moved, and gives the result; the world has ended
+// then. When the run holds (fault.Held) the world stays up for `evac resume`
+// and `evac undo`, and Await gives the result.
+func Move(ctx context.Context, o Options) (Result, error) {
+	if err := o.prepare(); err != nil {
+		return Result{}, err
+	}
+	p, err := o.start()
+	if err != nil {
+		return Result{}, err
+	}
+	result, err := o.move(ctx, p)
+	switch {
+	case fault.KindOf(err) == fault.Held:
+		fmt.Fprint(o.Progress, heldHelp(o.Dir))
+		return result, err
+	case o.Keep && err == nil:
+		fmt.Fprint(o.Progress, keptHelp(o.Dir))
+		return result, nil
+	}
+	return result, errors.Join(err, p.end())
+}
+
+func (o Options) move(ctx context.Context, p *process) (Result, error) {
+	info, err := p.ready(ctx, o)
+	if err != nil {
+		return Result{}, err
+	}
+	scene, err := sceneOf(o.Dir, info)
+	if err != nil {
+		return Result{}, err
+	}
+	fmt.Fprintf(o.Progress, "PostgreSQL %s → %s behind %s, %d rows; customers order at %s\n",
+		info.Source.Version, info.Target.Version, info.Gateway, info.Rows, info.PublicURL)
+	if err := o.Conduct(ctx, scene); err != nil {
+		return Result{}, err
+	}
+	return o.conclude(ctx, scene)
+}
+
+// Await waits for the result of the world in o.Dir, whose run somebody goes on
+// with, and has the report written.
+func Await(ctx context.Context, o Options) (Result, error) {
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return Result{}, err
+	}
+	o.Dir = dir
+	paths := world.Paths{Dir: dir}
+	return o.conclude(ctx, Scene{Dir: dir, Home: paths.Home(), Runbook: paths.Runbook(), Report: paths.Report(), Runner: runner})
+}
+
+func (o Options) conclude(ctx context.Context, scene Scene) (Result, error) {
+	result, err := awaitResult(ctx, o.Dir)
+	if err != nil {
+		return result, err
+	}
+	if o.Report != nil {
+		if err := o.Report(ctx, scene, result); err != nil {
+			return result, fmt.Errorf("write the report: %w", err)
+		}
+	}
+	if !result.Sound() {
+		return result, fault.New(fault.Different, "the move lost, doubled or changed something", "read "+world.Paths{Dir: o.Dir}.Result())
+	}
+	return result, nil
+}
+
+// prepare makes the directory, which must be new or empty, and fills in what
+// is not given.
+func (o *Options) prepare() error {
+	if o.Progress == nil {
+		o.Progress = io.Discard
+	}
+	if len(o.Self) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		o.Self = []string{self, "demo"}
+	}
+	if o.Dir == "" {
+		o.Dir = time.Now().Format("evac-demo-20060102-150405")
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return err
+	}
+	o.Dir = dir
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	there, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	if len(there) > 0 {
+		return fault.New(fault.Invalid, fmt.Sprintf("make a demo in %q: it is not empty", dir), "name another directory with --dir")
+	}
+	return os.WriteFile(world.Paths{Dir: dir}.Runbook(), examples.MovingDay, 0o644)
+}
+
+func (o Options) self(args ...string) []string {
+	return append(o.Self[1:len(o.Self):len(o.Self)], args...)
+}
+
+// worldOptions is what the world's process is told.
+func (o Options) worldOptions() world.Options {
+	w := world.Options{
+		Size: shop.Full(), Orders: fullOrders, Reads: fullReads, Linger: 3 * time.Second, Lifetime: lifetime,
+		StandIn: append([]string{o.Self[0]}, o.self("gateway")...), Gateway: o.Gateway, Keep: o.Keep, Catalog: o.Catalog,
+	}
+	if o.Small {
+		w.Size, w.Orders, w.Reads, w.Linger = shop.Small(), smallOrders, smallReads, time.Second
+	}
+	return w
+}
+
+func sceneOf(dir string, info world.Info) (Scene, error) {
+	env, err := world.ReadEnv(dir)
+	if err != nil {
+		return Scene{}, err
+	}
+	paths := world.Paths{Dir: dir}
+	s := Scene{
+		Dir: dir, Home: paths.Home(), Runbook: paths.Runbook(), Report: paths.Report(), Runner: runner,
+		Variables: info.Variables, Secrets: map[string]secret.String{}, Info: info,
+	}
+	for name, value := range env {
+		variable, ok := strings.CutPrefix(name, world.VariablePrefix)
+		if _, open := info.Variables[variable]; ok && !open {
+			s.Secrets[variable] = secret.New(value)
+		}
+	}
+	return s, nil
+}
+
+// World is the world's process: what Options.Self with "world DIR" runs. It
+// ends by itself when the run has ended, and on SIGTERM.
+func World(ctx context.Context, dir string, log io.Writer) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	return world.Run(ctx, dir, slog.New(slog.NewJSONHandler(log, nil)))
+}
+
+// End ends a world that was left behind; without one it does nothing.
+func End(ctx context.Context, dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
+	return world.End(ctx, dir)
+}

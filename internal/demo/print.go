@@ -1,0 +1,152 @@
+package demo
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/evac-io/evac/internal/demo/crowd"
+	"github.com/evac-io/evac/internal/demo/world"
+)
+
+// Print writes a result for people, the most important last.
+func Print(w io.Writer, r Result) error {
+	var b strings.Builder
+	printFailures(&b, r)
+	fmt.Fprintf(&b, "PostgreSQL %s → %s behind %s: the move was %s\n", r.SourceVersion, r.TargetVersion, r.Gateway, r.Result)
+	fmt.Fprintf(&b, "write downtime  %.1f s   (no order was taken from %s to %s)\n",
+		r.WriteDowntimeSeconds, r.WriteOutage.From.Local().Format("15:04:05.0"), r.WriteOutage.To.Local().Format("15:04:05.0"))
+	fmt.Fprintf(&b, "read downtime   %.2f s  (the longest time without a product shown)\n", r.ReadDowntimeSeconds)
+	fmt.Fprintf(&b, "requests        %s, %s failed; %.0f orders a second outside the downtime\n",
+		humanize.Comma(r.Requests), humanize.Comma(r.RequestsFailed), r.OrdersPerSecond)
+	if r.Result == world.ResultDone {
+		fmt.Fprintf(&b, "rows            %s rows, %d missing, %d extra, %d different\n", humanize.Comma(r.Rows), r.Missing, r.Extra, r.Different)
+		fmt.Fprintf(&b, "checked by SQL  %s rows in %d tables: %s\n", humanize.Comma(r.Check.Rows), r.Check.Tables, sameOr(r.Check.Differ))
+		fmt.Fprintf(&b, "catalog         %d facts: %s\n", r.Catalog.Facts, sameOr(r.Catalog.Differ))
+	}
+	fmt.Fprintf(&b, "report          %s\n", r.Report)
+	fmt.Fprintln(&b, ordersLine(r))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func sameOr(differ []string) string {
+	const most = 5
+	if len(differ) == 0 {
+		return "the same on both sides"
+	}
+	text := fmt.Sprintf("%d DIFFER", len(differ))
+	for _, d := range differ[:min(len(differ), most)] {
+		text += "\n  " + d
+	}
+	return text
+}
+
+func ordersLine(r Result) string {
+	all := humanize.Comma(r.Orders.Acknowledged)
+	if r.Orders.Kept() {
+		return fmt.Sprintf("every one of %s acknowledged orders found on the %s exactly once", all, r.Home)
+	}
+	return fmt.Sprintf("of %s acknowledged orders %d are MISSING on the %s and %d stand there TWICE", all, r.Orders.Missing, r.Home, r.Orders.Twice)
+}
+
+// printFailures is a table of the seconds with failures; equal seconds that
+// follow each other are one line.
+func printFailures(b *strings.Builder, r Result) {
+	spans := spansOf(r.Seconds)
+	if len(spans) == 0 {
+		fmt.Fprintln(b, "no request failed")
+		return
+	}
+	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "from\tseconds\torders failed\tlooks failed\twhy")
+	for _, s := range spans {
+		fmt.Fprintf(table, "%s\t%d\t%d of %d\t%d of %d\t%s\n", s.first.At.Local().Format("15:04:05"), s.seconds,
+			s.first.Writes.Failed, s.first.Writes.Requests, s.first.Reads.Failed, s.first.Reads.Requests, s.why)
+	}
+	_ = table.Flush() // a strings.Builder takes everything
+	fmt.Fprintln(b)
+}
+
+// span is seconds in a row that failed for the same reasons, summed up.
+type span struct {
+	first   crowd.Second
+	seconds int
+	why     string
+}
+
+func spansOf(seconds []crowd.Second) []span {
+	var spans []span
+	before := -2
+	for i, s := range seconds {
+		if s.Writes.Failed+s.Reads.Failed == 0 {
+			continue
+		}
+		why := reasons(s)
+		if last := len(spans) - 1; before == i-1 && spans[last].why == why {
+			spans[last].add(s)
+		} else {
+			spans = append(spans, span{first: s, seconds: 1, why: why})
+		}
+		before = i
+	}
+	return spans
+}
+
+func (s *span) add(next crowd.Second) {
+	s.seconds++
+	for _, c := range []struct {
+		to   *crowd.Count
+		from crowd.Count
+	}{{&s.first.Writes, next.Writes}, {&s.first.Reads, next.Reads}} {
+		c.to.Requests += c.from.Requests
+		c.to.Failed += c.from.Failed
+	}
+}
+
+// reasons names the reasons of a second, those of orders first.
+func reasons(s crowd.Second) string {
+	var all []string
+	for class, count := range map[string]crowd.Count{"orders": s.Writes, "looks": s.Reads} {
+		for _, reason := range slices.Sorted(maps.Keys(count.Reasons)) {
+			all = append(all, class+": "+reason)
+		}
+	}
+	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(b, a) })
+	return strings.Join(all, ", ")
+}
+
+// heldHelp says what can be done while a run holds.
+func heldHelp(dir string) string {
+	env := world.Paths{Dir: dir}.Env()
+	return fmt.Sprintf(`
+The world goes on: customers order and look all the time. From any terminal:
+
+  . '%s'
+  evac status                    where it stands
+  evac resume --wait             try the failed step again and go on
+  evac undo                      take everything back
+  evac demo result '%s'   wait for the result and print it
+  evac demo end '%s'      end the world, whatever stands there
+
+`, env, dir, dir)
+}
+
+// keptHelp says how to look into what was kept.
+func keptHelp(dir string) string {
+	return fmt.Sprintf(`
+The databases are still there:
+
+  . '%s'
+  psql "$EVAC_VAR_old_db"
+  psql "$EVAC_VAR_new_db"
+  evac demo end '%s'      end them
+
+`, world.Paths{Dir: dir}.Env(), dir)
+}
