@@ -1,0 +1,43 @@
+# Two targets are for everybody: demo and test. Both install what they need.
+SHELL := /bin/bash
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+TOOL := go tool -modfile=tools/go.mod
+
+.PHONY: demo test build release lint torture bench-conduct docs clean prepare unit
+
+demo: build ## a whole moving night on real servers of this machine
+	./bin/evac demo move
+
+test: prepare lint unit ## everything that CI runs
+
+build: ## bin/evac
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/evac ./cmd/evac
+
+release: ## static binaries for each platform in dist/
+	scripts/release '$(LDFLAGS)'
+
+prepare: ## installs what the tests need (apt or brew, pip)
+	scripts/prepare
+
+unit:
+	go test ./...
+
+lint: ## formatting, vet, staticcheck, unchecked errors, generated files, walls
+	@test -z "$$(gofmt -l cmd internal examples)" || { gofmt -l cmd internal examples; echo 'run gofmt -w on these'; exit 1; }
+	go vet ./...
+	go vet -tags torture ./...
+	$(TOOL) staticcheck ./...
+	$(TOOL) errcheck -exclude tools/errcheck.txt ./...
+
+torture: ## kills the conductor at random and at every journal write, hundreds of times
+	go test -count=1 -timeout 60m -tags torture -run 'TestTorture' -v ./internal/torture -full
+
+bench-conduct: ## what the conductor itself costs
+	scripts/bench-conduct
+
+docs: build ## writes docs/kinds and the outputs shown in the documents anew
+	scripts/docs
+
+clean:
+	rm -rf bin dist evac-demo-*
