@@ -38,6 +38,9 @@ type ConnOptions struct {
 // connectTimeout bounds one attempt to connect where the DSN says nothing.
 const connectTimeout = 15 * time.Second
 
+// hangUpLimit bounds the farewell of a session.
+const hangUpLimit = 5 * time.Second
+
 // pinned are the settings under which a value has one text form on every
 // server and version, and no session limit cuts long work off.
 func pinned() map[string]string {

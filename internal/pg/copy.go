@@ -1,0 +1,334 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/secret"
+)
+
+// A copy makes an empty database on the target's server the same as the
+// source: all that pg_dump carries, and what stands around a database (roles,
+// its comment, owner, privileges and settings). The schema goes through
+// pg_dump, the rows through COPY from many sessions that share one snapshot.
+// Whatever is done is in a ledger in the target, so that the same call goes on
+// after a kill at any instant.
+
+// Progress is told how far a copy is; its methods may be called from any
+// goroutine.
+type Progress interface {
+	Total(unit string, total int64)
+	Add(done int64)
+	Note(text string)
+}
+
+// CopyOptions say what to copy, and how.
+type CopyOptions struct {
+	From, To secret.DSN
+	// Jobs is how many tables are copied at once; at least 1.
+	Jobs int
+	// PgDump is a pg_dump program or its directory; "" looks in the usual places.
+	PgDump string
+	// Token names this copy: a later call with the same goes on with it.
+	Token string
+	// ChunkBytes is about how much of a large table is one transaction; 0 is 1 GiB.
+	ChunkBytes int64
+	Progress   Progress
+	// State is what an earlier call with this token saved last.
+	State CopyState
+	// Save keeps the state; it returns when it is safe on disk.
+	Save func(context.Context, CopyState) error
+}
+
+// CopyState is what must outlive a copy's ledger, which is dropped when the
+// copy is complete. Its zero value is that of a copy that is not.
+type CopyState struct {
+	// Finished is what a complete copy did.
+	Finished *CopyResult `json:"finished,omitempty"`
+	// Kept are the extensions that the target had before, Undo the statements
+	// that put back what stood around it, in the order in which they run.
+	Kept []string `json:"kept,omitempty"`
+	Undo []string `json:"undo,omitempty"`
+}
+
+// CopyResult is what a copy did.
+type CopyResult struct {
+	Rows         int64 `json:"rows"`
+	Bytes        int64 `json:"bytes"` // as COPY wrote them
+	Tables       int64 `json:"tables"`
+	LargeObjects int64 `json:"large_objects"`
+	// SourceVersion and TargetVersion are server versions, "15.18".
+	SourceVersion string `json:"source_version"`
+	TargetVersion string `json:"target_version"`
+	// Mark is the source's moment that was copied.
+	Mark FreezeMark `json:"mark"`
+	// Warnings name what the target did not take.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+const defaultChunkBytes = 1 << 30
+
+// copier is one call of Copy.
+type copier struct {
+	CopyOptions
+	source        *snapshot
+	target        *target
+	sourceVersion int
+	dump          PgDump
+	kept          []string
+}
+
+// Copy copies a database. It goes on with what an earlier call with the same
+// token left behind if the source is proved unwritten since; else it drops
+// that and starts over, and notes so.
+func Copy(ctx context.Context, o CopyOptions) (result CopyResult, err error) {
+	if o.ChunkBytes == 0 {
+		o.ChunkBytes = defaultChunkBytes
+	}
+	if o.State.Finished != nil {
+		stands, err := finishCopy(ctx, o)
+		if stands || err != nil {
+			return *o.State.Finished, err
+		}
+	}
+	c := &copier{CopyOptions: o}
+	defer func() { err = errors.Join(err, c.close(ctx)) }()
+	if err := c.open(ctx); err != nil {
+		return result, err
+	}
+	if err := c.begin(ctx); err != nil {
+		return result, err
+	}
+	if err := c.fill(ctx); err != nil {
+		return result, err
+	}
+	if result, err = c.finished(ctx); err != nil {
+		return result, err
+	}
+	return result, c.target.dropLedger(ctx)
+}
+
+func (c *copier) close(ctx context.Context) error {
+	var err error
+	if c.target != nil {
+		err = c.target.close(ctx)
+	}
+	if c.source != nil {
+		err = errors.Join(err, c.source.release(ctx))
+	}
+	return err
+}
+
+// open takes the snapshot and the target.
+func (c *copier) open(ctx context.Context) (err error) {
+	if c.source, err = holdSnapshot(ctx, c.From); err != nil {
+		return err
+	}
+	if c.sourceVersion, err = Version(ctx, c.source.conn); err != nil {
+		return fmt.Errorf("open source: %w", err)
+	}
+	settings := map[string]string{}
+	if c.source.conn.PgConn().ParameterStatus("server_encoding") == "SQL_ASCII" {
+		settings["client_encoding"] = "SQL_ASCII" // bytes pass as they are
+	}
+	if c.target, err = openTarget(ctx, c.To, c.Token, settings); err != nil {
+		return err
+	}
+	if err := errors.Join(direction(c.sourceVersion, c.target.version), c.distinct(ctx)); err != nil {
+		return err
+	}
+	c.dump, err = FindPgDump(ctx, c.PgDump, c.sourceVersion/10000, c.target.version/10000)
+	return err
+}
+
+// distinct refuses one database as both source and target.
+func (c *copier) distinct(ctx context.Context) error {
+	there, err := TakeMark(ctx, c.target.conn)
+	if err != nil {
+		return fmt.Errorf("open target: %w", err)
+	}
+	if there.System == c.source.Mark.System && there.Database == c.source.Mark.Database {
+		return fault.New(fault.Invalid, "source and target are the same database", "")
+	}
+	return nil
+}
+
+// direction refuses servers that the copy does not go between.
+func direction(source, target int) error {
+	const oldest = 10
+	switch from, to := source/10000, target/10000; {
+	case from < oldest:
+		return fault.New(fault.Failed, fmt.Sprintf("the source is PostgreSQL %s; copies begin at %d", versionName(source), oldest), "")
+	case to < from:
+		return fault.New(fault.Failed, fmt.Sprintf("the target's PostgreSQL %d is older than the source's %d: a copy goes to the same major version or a newer one", to, from),
+			fmt.Sprintf("take a target of PostgreSQL %d or newer", from))
+	}
+	return nil
+}
+
+// versionName writes 150018 as 15.18.
+func versionName(version int) string { return fmt.Sprintf("%d.%d", version/10000, version%10000) }
+
+// begin finds out whether an earlier call's work can be gone on with, and
+// else begins a ledger.
+func (c *copier) begin(ctx context.Context) error {
+	head, err := openLedger(ctx, c.target.conn, c.Token)
+	if err != nil {
+		return err
+	}
+	if head != nil {
+		over, err := c.startsOver(ctx, head)
+		if err != nil {
+			return err
+		}
+		if over == "" {
+			c.kept = head.Kept
+			c.Progress.Note("going on where the copy was cut off: " + "the source is unwritten since")
+			return nil
+		}
+		c.Progress.Note("starting over: " + over)
+		if err := c.target.clear(ctx, head.Kept); err != nil {
+			return fmt.Errorf("start over: %w", err)
+		}
+	}
+	return c.beginLedger(ctx)
+}
+
+// startsOver says why earlier work cannot be kept, "" if it can.
+func (c *copier) startsOver(ctx context.Context, head *ledgerRun) (string, error) {
+	if head.Undoing {
+		return "the copy was being undone", nil
+	}
+	c.Progress.Note("asking whether the source was written since the copy was cut off")
+	same, why, err := c.source.unwrittenSince(ctx, head.Mark)
+	if err != nil {
+		return "", fmt.Errorf("go on with the copy: %w", err)
+	}
+	if same {
+		return "", nil
+	}
+	return "the source was written since the copy was cut off (" + why + ")", nil
+}
+
+func (c *copier) beginLedger(ctx context.Context) (err error) {
+	if c.kept, err = c.target.keptExtensions(ctx); err != nil {
+		return err
+	}
+	if err := c.target.refuseFull(ctx, c.kept); err != nil {
+		return err
+	}
+	undo, err := c.target.publicUndo(ctx)
+	if err != nil {
+		return err
+	}
+	head := ledgerRun{Token: c.Token, Mark: c.source.Mark, Kept: c.kept}
+	return pgx.BeginFunc(ctx, c.target.conn, func(tx pgx.Tx) error { return head.begin(ctx, tx, undo) })
+}
+
+// fill does the copy, phase by phase; each leaves out what the ledger has.
+func (c *copier) fill(ctx context.Context) error {
+	c.Progress.Note("reading the schema")
+	before, after, err := c.readSchema(ctx)
+	if err != nil {
+		return err
+	}
+	plan, err := planAfter(ctx, c.source.conn, after)
+	if err != nil {
+		return err
+	}
+	for _, phase := range []struct {
+		note string
+		do   func(context.Context) error
+	}{
+		{"making roles", c.makeGlobals},
+		{"making tables", func(ctx context.Context) error { return c.makeBefore(ctx, before) }},
+		{"copying rows", c.copyData},
+		{"setting sequences", func(ctx context.Context) error { return copySequences(ctx, c.source.conn, c.target) }},
+		{"building indexes", func(ctx context.Context) error { return c.buildIndexes(ctx, plan.Tables) }},
+		{"making constraints, triggers and views", func(ctx context.Context) error { return c.makeRest(ctx, plan) }},
+		{"setting the database", c.setDatabase},
+		{"gathering statistics", c.analyze},
+	} {
+		c.Progress.Note(phase.note)
+		if err := phase.do(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finished saves what was done, while the ledger still stands.
+func (c *copier) finished(ctx context.Context) (CopyResult, error) {
+	sums, err := readSums(ctx, c.target.conn)
+	if err != nil {
+		return CopyResult{}, err
+	}
+	head, err := openLedger(ctx, c.target.conn, c.Token)
+	if err != nil {
+		return CopyResult{}, err
+	}
+	result := CopyResult{
+		Rows: sums.Rows, Bytes: sums.Bytes, Tables: sums.Tables, LargeObjects: sums.Objects,
+		SourceVersion: versionName(c.sourceVersion), TargetVersion: versionName(c.target.version), Mark: head.Mark,
+	}
+	state := CopyState{Finished: &result, Kept: c.kept}
+	if state.Undo, err = texts(ctx, c.target.conn, "select sql from evac_ledger.undo order by id desc"); err == nil {
+		result.Warnings, err = texts(ctx, c.target.conn, "select text from evac_ledger.warning order by id")
+	}
+	if err != nil {
+		return CopyResult{}, wrapLedger("read", err)
+	}
+	if err := c.Save(ctx, state); err != nil {
+		return CopyResult{}, fmt.Errorf("save that the copy is complete: %w", err)
+	}
+	return result, nil
+}
+
+// finishCopy drops the ledger of a copy that is complete, if it was cut off
+// just before that. A copy whose undo was cut off stands no more.
+func finishCopy(ctx context.Context, o CopyOptions) (stands bool, err error) {
+	t, err := openTarget(ctx, o.To, o.Token, nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, t.close(ctx)) }()
+	head, err := openLedger(ctx, t.conn, o.Token)
+	switch {
+	case err != nil:
+		return false, err
+	case head == nil:
+		return true, nil
+	case head.Undoing:
+		return false, o.Save(ctx, CopyState{})
+	}
+	return true, t.dropLedger(ctx)
+}
+
+// meter turns bytes on the wire, of which nobody knows the total, into shares
+// of the source's sizes, of which the sum is known: it never passes the total.
+type meter struct {
+	to     Progress
+	weight int64
+	shown  atomic.Int64
+}
+
+func (m *meter) moved(bytes int64) {
+	for {
+		shown := m.shown.Load()
+		next := min(shown+bytes, m.weight)
+		if next == shown {
+			return
+		}
+		if m.shown.CompareAndSwap(shown, next) {
+			m.to.Add(next - shown)
+			return
+		}
+	}
+}
+
+func (m *meter) done() { m.moved(m.weight) }

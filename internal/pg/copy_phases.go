@@ -1,0 +1,230 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+)
+
+// readSchema reads both sections of the source's schema as the snapshot sees
+// it.
+func (c *copier) readSchema(ctx context.Context) (before, after []entry, err error) {
+	more, err := c.dumpOptions(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		before, err = c.dump.dump(ctx, c.From, "pre-data", c.source.ID, more...)
+		return err
+	})
+	group.Go(func() (err error) {
+		after, err = c.dump.dump(ctx, c.From, "post-data", c.source.ID, more...)
+		return err
+	})
+	return before, after, group.Wait()
+}
+
+// dumpOptions are what pg_dump needs to know of these two servers.
+func (c *copier) dumpOptions(ctx context.Context) ([]string, error) {
+	more := []string{"--encoding=UTF8"}
+	if c.source.conn.PgConn().ParameterStatus("server_encoding") == "SQL_ASCII" {
+		more = []string{"--encoding=SQL_ASCII"}
+	}
+	missing, err := missingTablespaces(ctx, c.source.conn, c.target.conn)
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
+		more = append(more, "--no-tablespaces")
+		return more, noteWarning(ctx, c.target.conn, fmt.Sprintf("everything goes to the default tablespace: the target lacks %q", missing))
+	}
+	return more, nil
+}
+
+// missingTablespaces lists the tablespaces that the source's database uses and
+// the target lacks.
+func missingTablespaces(ctx context.Context, source, target *pgx.Conn) ([]string, error) {
+	used, err := texts(ctx, source, `
+		select distinct t.spcname::text from pg_catalog.pg_class c join pg_catalog.pg_tablespace t on t.oid = c.reltablespace
+		where t.spcname not in ('pg_default', 'pg_global') order by 1`)
+	if err != nil {
+		return nil, fmt.Errorf("list tablespaces of source: %w", err)
+	}
+	missing, err := texts(ctx, target, "select u from unnest($1::text[]) u where u not in (select spcname from pg_catalog.pg_tablespace)", used)
+	if err != nil {
+		return nil, fmt.Errorf("list tablespaces of target: %w", err)
+	}
+	return missing, nil
+}
+
+func (c *copier) makeGlobals(ctx context.Context) error {
+	if made, err := done(ctx, c.target.conn, rolesMade); made || err != nil {
+		return err
+	}
+	g, err := readGlobals(ctx, c.source.conn, c.sourceVersion)
+	if err != nil {
+		return err
+	}
+	return c.target.applyGlobals(ctx, g)
+}
+
+func (c *copier) makeBefore(ctx context.Context, entries []entry) error {
+	if err := c.dropPublic(ctx); err != nil {
+		return err
+	}
+	return c.target.applyBefore(ctx, entries)
+}
+
+// dropPublic drops the schema public if the source has none: initdb made it on
+// the target, and pg_dump leaves it alone.
+func (c *copier) dropPublic(ctx context.Context) error {
+	var there bool
+	err := c.source.conn.QueryRow(ctx, "select to_regnamespace('public') is not null").Scan(&there)
+	if err != nil {
+		return fmt.Errorf("look for schema \"public\" of source: %w", err)
+	}
+	if there {
+		return nil
+	}
+	return pgx.BeginFunc(ctx, c.target.conn, func(pgx.Tx) error {
+		return soften(ctx, c.target.conn, "drop schema if exists public", "schema \"public\"")
+	})
+}
+
+// copyData moves the rows: every chunk that the ledger does not have.
+func (c *copier) copyData(ctx context.Context) error {
+	if err := c.planData(ctx); err != nil {
+		return err
+	}
+	sums, err := readSums(ctx, c.target.conn)
+	if err != nil {
+		return err
+	}
+	c.Progress.Total("bytes", sums.AllWeight)
+	c.Progress.Add(sums.DoneWeight)
+	chunks, err := openChunks(ctx, c.target.conn)
+	if err != nil {
+		return err
+	}
+	return work(ctx, c.Jobs, chunks, c.openLane, func(ctx context.Context, l *lane, chunk chunk) error {
+		c.Progress.Note(chunk.String())
+		m := meter{to: c.Progress, weight: chunk.Weight}
+		if err := l.move(ctx, chunk, m.moved); err != nil {
+			return err
+		}
+		m.done()
+		return nil
+	}, func(l *lane) error { return l.close(ctx) })
+}
+
+func (c *copier) planData(ctx context.Context) error {
+	if stands, err := done(ctx, c.target.conn, planned); stands || err != nil {
+		return err
+	}
+	tables, err := planTables(ctx, c.source.conn, c.sourceVersion, c.ChunkBytes)
+	if err != nil {
+		return err
+	}
+	objects, err := planObjects(ctx, c.source.conn)
+	if err != nil {
+		return err
+	}
+	return writePlan(ctx, c.target.conn, append(tables, objects...))
+}
+
+func (c *copier) openLane(ctx context.Context) (*lane, error) {
+	source, err := c.source.join(ctx)
+	if err != nil {
+		return nil, err
+	}
+	target, err := c.target.connect(ctx)
+	if err != nil {
+		return nil, errors.Join(err, hangUp(ctx, source))
+	}
+	return &lane{source: source, target: target}, nil
+}
+
+// buildIndexes makes the indexes of many tables at once, those of one table
+// one after another.
+func (c *copier) buildIndexes(ctx context.Context, tables [][]entry) error {
+	made, err := doneKeys(ctx, c.target.conn)
+	if err != nil {
+		return err
+	}
+	return work(ctx, c.Jobs, tables, c.target.connect, func(ctx context.Context, conn *pgx.Conn, entries []entry) error {
+		for _, e := range entries {
+			if made[e.Key] {
+				continue
+			}
+			c.Progress.Note(e.String())
+			if err := c.target.applyAlone(ctx, conn, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(conn *pgx.Conn) error { return hangUp(ctx, conn) })
+}
+
+// makeRest makes everything else that follows the data, and enters for the
+// end what must not see the copy.
+func (c *copier) makeRest(ctx context.Context, plan afterPlan) error {
+	rest, err := c.target.open(ctx, plan.Rest)
+	if err != nil {
+		return err
+	}
+	for _, e := range rest {
+		c.Progress.Note(e.String())
+		if err := c.target.applyAlone(ctx, c.target.conn, e); err != nil {
+			return err
+		}
+	}
+	last, err := c.target.open(ctx, plan.Last)
+	if err != nil {
+		return err
+	}
+	return pgx.BeginFunc(ctx, c.target.conn, func(tx pgx.Tx) error {
+		var sql []string
+		for _, e := range last {
+			if ok, err := c.target.permitted(ctx, tx, e); err != nil {
+				return err
+			} else if ok {
+				sql = append(sql, e.SQL)
+			}
+		}
+		return errors.Join(noteLast(ctx, tx, sql...), markDone(ctx, tx, keysOf(last)...))
+	})
+}
+
+func (c *copier) setDatabase(ctx context.Context) error {
+	if set, err := done(ctx, c.target.conn, databaseSet); set || err != nil {
+		return err
+	}
+	from, err := readDatabase(ctx, c.source.conn)
+	if err != nil {
+		return fmt.Errorf("read database of source: %w", err)
+	}
+	return c.target.applyDatabase(ctx, from)
+}
+
+// analyze gathers statistics of every table that is not a part of another,
+// whose turn covers its parts.
+func (c *copier) analyze(ctx context.Context) error {
+	tables, err := texts(ctx, c.target.conn, `
+		select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+		where c.relkind in ('r', 'p', 'm') and not c.relispartition and c.relpersistence <> 't'
+			and n.nspname not in ('information_schema', 'evac_ledger') and n.nspname !~ '^pg_'
+		order by pg_table_size(c.oid) desc, 1`)
+	if err != nil {
+		return fmt.Errorf("list tables of target: %w", err)
+	}
+	return work(ctx, c.Jobs, tables, c.target.connect, func(ctx context.Context, conn *pgx.Conn, table string) error {
+		if err := run(ctx, conn, "analyze "+table); err != nil {
+			return fmt.Errorf("analyze %s on target: %w", table, err)
+		}
+		return nil
+	}, func(conn *pgx.Conn) error { return hangUp(ctx, conn) })
+}

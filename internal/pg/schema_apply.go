@@ -1,0 +1,248 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/evac-io/evac/internal/fault"
+)
+
+// entriesPerBatch bounds how many objects one transaction makes before the
+// data: each takes locks, of which a server has a limited number.
+const entriesPerBatch = 200
+
+// applyBefore makes what must stand before the data, in the script's order, in
+// batches that are each one transaction with their lines in the ledger.
+func (t *target) applyBefore(ctx context.Context, entries []entry) error {
+	open, err := t.open(ctx, entries)
+	if err != nil {
+		return err
+	}
+	for batch := range slices.Chunk(open, entriesPerBatch) {
+		err := pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error {
+			for _, e := range batch {
+				if err := t.apply(ctx, t.conn, e); err != nil {
+					return err
+				}
+			}
+			return markDone(ctx, tx, keysOf(batch)...)
+		})
+		if err != nil {
+			return fmt.Errorf("make schema on target: %w", err)
+		}
+	}
+	return nil
+}
+
+// open leaves out the entries that the ledger has.
+func (t *target) open(ctx context.Context, entries []entry) ([]entry, error) {
+	made, err := doneKeys(ctx, t.conn)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return made[e.Key] }), nil
+}
+
+func keysOf(entries []entry) []string {
+	keys := make([]string, len(entries))
+	for i, e := range entries {
+		keys[i] = e.Key
+	}
+	return keys
+}
+
+// applyAlone makes one entry in a transaction of its own.
+func (t *target) applyAlone(ctx context.Context, conn *pgx.Conn, e entry) error {
+	for again := 0; ; again++ {
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			return errors.Join(t.apply(ctx, conn, e), markDone(ctx, tx, e.Key))
+		})
+		if code(err) != deadlock || again == deadlockRetries {
+			return err
+		}
+	}
+}
+
+// Two workers may come across each other's locks; the server ends one of them,
+// whose entry is simply made again.
+const (
+	deadlock        = "40P01"
+	deadlockRetries = 5
+)
+
+// code is the server's SQLSTATE, "" if err is not from a server.
+func code(err error) string {
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		return server.Code
+	}
+	return ""
+}
+
+// notPermitted is the SQLSTATE insufficient_privilege.
+const notPermitted = "42501"
+
+// apply makes one entry inside the session's transaction. Who is no superuser
+// may be refused the owner, a privilege or a comment: that is left out, and
+// the ledger warns of it. Anything else refused is an error.
+func (t *target) apply(ctx context.Context, conn *pgx.Conn, e entry) error {
+	if t.super {
+		return applyError(e, run(ctx, conn, e.SQL))
+	}
+	if err := run(ctx, conn, "savepoint entry"); err != nil {
+		return applyError(e, err)
+	}
+	err := run(ctx, conn, e.SQL)
+	if err == nil {
+		return applyError(e, run(ctx, conn, "release entry"))
+	}
+	if code(err) != notPermitted {
+		return applyError(e, err)
+	}
+	refused := err
+	if err := run(ctx, conn, "rollback to entry"); err != nil {
+		return applyError(e, err)
+	}
+	if unowned := ownerLine.ReplaceAllString(e.SQL, ""); unowned != e.SQL {
+		if err := run(ctx, conn, unowned); err != nil {
+			return applyError(e, err)
+		}
+		return noteWarning(ctx, conn, fmt.Sprintf("owner of %s could not be set: %s", e, reasonOf(refused)))
+	}
+	if decorations[e.Type] {
+		return noteWarning(ctx, conn, fmt.Sprintf("left out %s: %s", e, reasonOf(refused)))
+	}
+	return applyError(e, refused)
+}
+
+// ownerLine is how pg_dump hands an object over, as the entry's last statement.
+var ownerLine = regexp.MustCompile(`\n+ALTER [^\n]* OWNER TO [^\n]*;\s*$`)
+
+// decorations are the entries without which the data is whole and works.
+var decorations = map[string]bool{
+	"ACL": true, "COMMENT": true, "SECURITY LABEL": true, "DEFAULT ACL": true, "EVENT TRIGGER": true, "PUBLICATION": true,
+	"PUBLICATION TABLE": true, "PUBLICATION TABLES IN SCHEMA": true, "SUBSCRIPTION": true, "USER MAPPING": true,
+}
+
+// permitted tries an entry and takes it back. One that the session has not the
+// right to make is left out with a warning.
+func (t *target) permitted(ctx context.Context, tx pgx.Tx, e entry) (bool, error) {
+	if t.super {
+		return true, nil
+	}
+	if err := run(ctx, t.conn, "savepoint trial"); err != nil {
+		return false, err
+	}
+	trial := run(ctx, t.conn, e.SQL)
+	if err := run(ctx, t.conn, "rollback to trial; release trial"); err != nil {
+		return false, err
+	}
+	if code(trial) == notPermitted {
+		return false, noteWarning(ctx, tx, fmt.Sprintf("left out %s: %s", e, reasonOf(trial)))
+	}
+	return trial == nil, applyError(e, trial)
+}
+
+func reasonOf(err error) string {
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		return server.Message
+	}
+	return err.Error()
+}
+
+// applyError says what could not be made, and why, without the statement: it
+// can hold passwords.
+func applyError(e entry, err error) error {
+	if err == nil {
+		return nil
+	}
+	hint := ""
+	switch code(err) {
+	case notPermitted:
+		hint = "connect to the target as a superuser, or as the owner of the database"
+	case "53200":
+		hint = "raise max_locks_per_transaction on the target"
+	case "0A000", "58P01":
+		if e.Type == "EXTENSION" {
+			hint = "install the extension's package on the target's host"
+		}
+	}
+	return fault.Wrap(fault.Failed, fmt.Sprintf("make %s: write target", e), err, hint)
+}
+
+// afterPlan is the order in which entries are made after the data.
+type afterPlan struct {
+	// Tables are indexes and constraints on indexes, table by table, largest
+	// table first; the tables are independent of each other.
+	Tables [][]entry
+	// Rest follows in the script's order.
+	Rest []entry
+	// Last waits for the very end: event triggers must not see the copy.
+	Last []entry
+}
+
+// planAfter sorts the entries of the post-data section; source tells of which
+// table an index or constraint is.
+func planAfter(ctx context.Context, source *pgx.Conn, entries []entry) (afterPlan, error) {
+	var p afterPlan
+	place, err := indexTables(ctx, source)
+	if err != nil {
+		return p, fmt.Errorf("list indexes of source: %w", err)
+	}
+	groups := make(map[int][]entry)
+	for _, e := range entries {
+		rank, indexed := place[address{e.Class, e.OID}]
+		switch {
+		case e.Type == "EVENT TRIGGER", strings.HasPrefix(e.Name, "EVENT TRIGGER "):
+			p.Last = append(p.Last, e)
+		case indexed && (e.Type == "INDEX" || e.Type == "CONSTRAINT"):
+			groups[rank] = append(groups[rank], e)
+		default:
+			p.Rest = append(p.Rest, e)
+		}
+	}
+	ranks := make([]int, 0, len(groups))
+	for rank := range groups {
+		ranks = append(ranks, rank)
+	}
+	slices.Sort(ranks)
+	for _, rank := range ranks {
+		p.Tables = append(p.Tables, groups[rank])
+	}
+	return p, nil
+}
+
+// address is where an object stands in the catalogs.
+type address struct{ class, oid uint32 }
+
+// indexTables gives each index, and each constraint that has one, the rank of
+// its table by size.
+func indexTables(ctx context.Context, source *pgx.Conn) (map[address]int, error) {
+	rows, err := source.Query(ctx, `
+		with ranked as (
+			select c.oid, row_number() over (order by pg_table_size(c.oid) desc, c.oid)::int as rank
+			from pg_catalog.pg_class c where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't')
+		select 'pg_class'::regclass::oid, i.indexrelid, r.rank from pg_catalog.pg_index i join ranked r on r.oid = i.indrelid
+		union all
+		select 'pg_constraint'::regclass::oid, o.oid, r.rank from pg_catalog.pg_constraint o join ranked r on r.oid = o.conrelid
+		where o.contype in ('p', 'u', 'x')`)
+	if err != nil {
+		return nil, err
+	}
+	place := map[address]int{}
+	var a address
+	var rank int
+	_, err = pgx.ForEachRow(rows, []any{&a.class, &a.oid, &rank}, func() error {
+		place[a] = rank
+		return nil
+	})
+	return place, err
+}

@@ -1,0 +1,99 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/evac-io/evac/internal/secret"
+)
+
+// applicationName is how evac's sessions show themselves.
+const applicationName = "evac copy"
+
+// snapshot is one moment of the source that many sessions read. It stands as
+// long as the session that exported it: here one of this process, so that it
+// ends with a kill. A holder that outlives the process would be another way to
+// make one; the rest needs to know only ID and Mark.
+type snapshot struct {
+	// ID joins another session to it.
+	ID string
+	// Mark was taken just before it: if nothing was written since the mark,
+	// any later snapshot sees the same.
+	Mark FreezeMark
+	// conn reads the source's catalogs at that moment.
+	conn *pgx.Conn
+	dsn  secret.DSN
+}
+
+// beginSnapshot is how every reading session begins: nothing that happens
+// later is seen, nothing can be written.
+const beginSnapshot = "begin isolation level repeatable read, read only"
+
+// holdSnapshot takes a mark and exports a snapshot.
+func holdSnapshot(ctx context.Context, dsn secret.DSN) (*snapshot, error) {
+	s := &snapshot{dsn: dsn}
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.conn = conn
+	if s.Mark, err = TakeMark(ctx, conn); err == nil {
+		if _, err = conn.Exec(ctx, beginSnapshot); err == nil {
+			err = conn.QueryRow(ctx, "select pg_catalog.pg_export_snapshot()").Scan(&s.ID)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("take snapshot of source: %w", err), s.release(ctx))
+	}
+	return s, nil
+}
+
+// join opens another session that sees the source at the same moment.
+func (s *snapshot) join(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := run(ctx, conn, beginSnapshot+"; set transaction snapshot "+Literal(s.ID)); err != nil {
+		return nil, errors.Join(fmt.Errorf("join snapshot %s of source: %w", s.ID, err), hangUp(ctx, conn))
+	}
+	return conn, nil
+}
+
+// connect opens a session on the source that is in no transaction.
+func (s *snapshot) connect(ctx context.Context) (*pgx.Conn, error) {
+	return Connect(ctx, s.dsn, ConnOptions{Application: applicationName, Side: Source})
+}
+
+// unwrittenSince tells whether this snapshot sees what was seen at an older
+// mark, and why.
+func (s *snapshot) unwrittenSince(ctx context.Context, mark FreezeMark) (bool, string, error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	same, why, err := UnwrittenSince(ctx, conn, mark)
+	return same, why, errors.Join(err, hangUp(ctx, conn))
+}
+
+// release ends the snapshot for all.
+func (s *snapshot) release(ctx context.Context) error { return hangUp(ctx, s.conn) }
+
+// run executes statements, one or many, without parameters.
+func run(ctx context.Context, conn *pgx.Conn, sql string) error {
+	_, err := conn.PgConn().Exec(ctx, sql).ReadAll()
+	return err
+}
+
+// hangUp closes a session, also when the work's context has ended.
+func hangUp(ctx context.Context, conn *pgx.Conn) error {
+	if conn == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUpLimit)
+	defer cancel()
+	return conn.Close(ctx)
+}
