@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// DefaultRetryAfter is when clients may come again if nobody says otherwise.
+const DefaultRetryAfter = time.Minute
+
 // Options say how the page is served.
 type Options struct {
 	// Listen is host:port.
@@ -20,7 +23,7 @@ type Options struct {
 	// Dir holds the published files, looked at anew for each request; without
 	// it, or without one of them, the default notice is served.
 	Dir string
-	// RetryAfter is when clients may come again; 0 means a minute.
+	// RetryAfter is when clients may come again; 0 means DefaultRetryAfter.
 	RetryAfter time.Duration
 	// Health is a path that answers 200, for balancers that must find the page
 	// healthy to send anyone to it; empty: none.
@@ -62,7 +65,7 @@ func Serve(ctx context.Context, o Options) error {
 func Handler(o Options) http.Handler {
 	wait := o.RetryAfter
 	if wait <= 0 {
-		wait = time.Minute
+		wait = DefaultRetryAfter
 	}
 	retryAfter := strconv.Itoa(int((wait + time.Second - 1) / time.Second))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// KeepArg is the hidden argument with which evac starts itself as a keeper.
-const KeepArg = "__keep"
+// KeepArgument is the hidden argument with which evac starts itself as a keeper.
+const KeepArgument = "__keep"
 
 // order is what a keeper is told, on its standard input: never by argument or
 // environment, which others can see.
@@ -43,13 +43,16 @@ type ending struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Keep is the whole life of a keeper: it stays with one command from before its
-// start until after its end, whatever becomes of the conductor. It reads an
-// order from in, waits for the gate to open (if in ends first, nothing runs),
-// runs the command in its own process group, writes the command's output,
-// scrubbed, to the log and its end to the exit file and to out, and stays as
-// long as anybody writes output. The result is its exit code.
-func Keep(in io.Reader, out io.WriteCloser) int {
+// Keep is the whole life of a keeper, between standard input and output; the
+// result is its exit code. A keeper stays with one command from before its start
+// until after its end, whatever becomes of the conductor. It reads an order,
+// waits for the gate to open (if the input ends first, nothing runs), runs the
+// command in its own process group, writes the command's output, scrubbed, to
+// the log and its end to the exit file and to out, and stays as long as anybody
+// writes output.
+func Keep() int { return keep(os.Stdin, os.Stdout) }
+
+func keep(in io.Reader, out io.WriteCloser) int {
 	var terminated atomic.Bool
 	defer catchSignals(&terminated)()
 	lines := json.NewDecoder(in)

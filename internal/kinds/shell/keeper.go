@@ -54,7 +54,7 @@ func startKeeper(o order, mark string) (*keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := &exec.Cmd{Path: path, Args: []string{"evac", KeepArg}, Env: []string{keeperMark}, Dir: "/"}
+	cmd := &exec.Cmd{Path: path, Args: []string{"evac", KeepArgument}, Env: []string{keeperMark}, Dir: "/"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	gate, gateErr := cmd.StdinPipe()
 	said, saidErr := cmd.StdoutPipe()

@@ -11,8 +11,8 @@ import (
 
 // TestMain is also the keeper, and the conductor that is killed, of the tests.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == shell.KeepArg {
-		os.Exit(shell.Keep(os.Stdin, os.Stdout))
+	if len(os.Args) > 1 && os.Args[1] == shell.KeepArgument {
+		os.Exit(shell.Keep())
 	}
 	if len(os.Args) > 1 && os.Args[1] == conductArg {
 		var c conductor
