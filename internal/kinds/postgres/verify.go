@@ -1,0 +1,138 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/pg"
+	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/step"
+)
+
+func verifyKind() step.Kind {
+	return step.Kind{
+		Name:    "postgres_verify",
+		Effect:  step.Reads,
+		Summary: "prove that every row and object of one PostgreSQL database is in another",
+		Doc:     verifyDoc,
+		New:     func() step.Step { return &verify{} },
+		Output:  VerifyOutput{},
+		Example: `step "postgres_verify" "main" {
+  from = var.old_db
+  to   = var.new_db
+}`,
+	}
+}
+
+const verifyDoc = `
+Compares two databases whole: every row of every table, partition and filled materialized view, by the text form of every column; every
+sequence; every large object; and what the catalogs say of every object (columns, indexes, constraints, functions, triggers, views, types,
+rights, comments and more). Versions, collations and encodings of the two servers may differ.
+
+Each side is read under one snapshot of its own. A first pass adds up keyed 128-bit hashes of all rows, in the order in which they lie; where
+the sums of both sides agree, so do the rows (but for a chance of 1 in 2^128). Where they do not, the rows in question are read again and
+named: ` + "`missing`" + ` (only in the source), ` + "`extra`" + ` (only in the target) or ` + "`different`" + `, with table, key and both values. All differences
+are counted; the first ` + "`max_differences`" + ` are listed. Rows are told apart by the primary key, else by a unique index over columns that are never
+null; in a table without either, equal rows are counted. Only if more rows differ than ` + "`memory`" + ` holds do the servers sort the table.
+
+With differences the step fails with exit code 3. A database that is written to meanwhile shows them; freeze it first.
+
+The user must be able to read every table, sequence and large object on both sides.
+`
+
+// verify is the kind postgres_verify.
+type verify struct {
+	From           secret.DSN `evac:"from,required" doc:"connection string of the source"`
+	To             secret.DSN `evac:"to,required,target" doc:"connection string of the target"`
+	Jobs           int        `evac:"jobs" default:"4" doc:"how many tables, or parts of large ones, are read at once"`
+	MaxDifferences int        `evac:"max_differences" default:"20" doc:"how many differences are listed; all are counted"`
+	Memory         step.Size  `evac:"memory" default:"128MiB" doc:"what rows under comparison may take"`
+}
+
+// VerifyOutput is the headcount.
+type VerifyOutput struct {
+	Tables    int   `json:"tables" doc:"tables compared"`
+	Rows      int64 `json:"rows" doc:"rows of the source, with sequences and 64 KiB pieces of large objects"`
+	Missing   int64 `json:"missing" doc:"rows that are only in the source"`
+	Extra     int64 `json:"extra" doc:"rows that are only in the target"`
+	Different int64 `json:"different" doc:"rows that are in both and not the same"`
+	Objects   int64 `json:"objects" doc:"objects compared: columns, indexes, rights …"`
+	// ObjectsDifferent counts objects that are not the same or on one side only.
+	ObjectsDifferent int64           `json:"objects_different" doc:"objects that are not the same, or on one side only"`
+	Differing        []pg.Tally      `json:"differing,omitempty" doc:"the tables that differ, with their counts"`
+	Differences      []pg.Difference `json:"differences" doc:"the first differences"`
+}
+
+// Check implements step.Step.
+func (v *verify) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
+	seen, err := pg.PlanVerify(ctx, v.From, v.To)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	plan := step.Plan{
+		Summary: fmt.Sprintf("compare every row and object of %s with %s", v.To, v.From),
+		Work:    step.Work{Unit: "rows", Total: seen.Rows},
+	}
+	plan.Action("compare", "every row and object of %s is compared with %s", v.To, v.From)
+	plan.Fact("source", "%s, PostgreSQL %s, %d tables, %s", v.From, seen.Source.Version, seen.Source.Tables, humanize.IBytes(uint64(seen.Source.Bytes)))
+	plan.Fact("target", "%s, PostgreSQL %s, %d tables, %s", v.To, seen.Target.Version, seen.Target.Tables, humanize.IBytes(uint64(seen.Target.Bytes)))
+	return plan, nil
+}
+
+// Run implements step.Step.
+func (v *verify) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output, error) {
+	result, err := pg.Verify(ctx, v.From, v.To, pg.VerifyOptions{
+		Jobs: v.Jobs, MaxDifferences: v.MaxDifferences, Memory: int64(v.Memory),
+		Total: func(rows int64) { env.Progress.Total("rows", rows) },
+		Read:  env.Progress.Add,
+		Found: func(d pg.Difference) { env.Progress.Note(d.String()) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := VerifyOutput{
+		Rows: result.Data.Rows, Missing: result.Data.Missing, Extra: result.Data.Extra, Different: result.Data.Different,
+		Objects: result.Objects.Rows, ObjectsDifferent: result.Objects.Missing + result.Objects.Extra + result.Objects.Different,
+		Differences: result.Differences,
+	}
+	for _, t := range result.Tables {
+		if t.Class == pg.ClassRow {
+			out.Tables++
+		}
+		if !t.Equal() && len(out.Differing) < v.MaxDifferences {
+			out.Differing = append(out.Differing, t)
+		}
+	}
+	return out, differ(out, v)
+}
+
+// differ is the error of a headcount that does not come out even.
+func differ(out VerifyOutput, v *verify) error {
+	if out.Missing+out.Extra+out.Different+out.ObjectsDifferent == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("compare %s with %s: %d of %d rows missing, %d extra, %d different; %d of %d objects not the same",
+		v.To, v.From, out.Missing, out.Rows, out.Extra, out.Different, out.ObjectsDifferent, out.Objects)
+	var first string
+	if len(out.Differences) > 0 {
+		first = "first: " + out.Differences[0].String()
+	}
+	return fault.New(fault.Different, text, first)
+}
+
+// Verify implements step.Step: the proof is that Run found no difference, and
+// a comparison that was not made proves nothing.
+func (v *verify) Verify(_ context.Context, _ *step.Env, done step.Done) error {
+	var out VerifyOutput
+	if err := done.Decode(&out); err != nil {
+		return fmt.Errorf("read output of the comparison: %w", err)
+	}
+	if out.Objects == 0 {
+		return errors.New("the comparison saw no object at all")
+	}
+	return differ(out, v)
+}

@@ -1,0 +1,250 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/evac-io/evac/internal/secret"
+)
+
+// The headcount compares two databases whole: every row, sequence and large
+// object, and what the catalogs say of every object. It reads each side under
+// one snapshot of its own, twice at most: first each relation is summed up,
+// order aside, by keyed 128-bit hashes in some thousand buckets; where both
+// sums agree, so do the rows. Where they do not, the rows of the buckets that
+// disagree are read again and named. Nothing is sorted unless a relation
+// differs in more than fits in memory.
+
+// Where a difference lies.
+const (
+	ClassRow      = "row"
+	ClassSequence = "sequence"
+	ClassLarge    = "large object"
+	ClassObject   = "object" // an index, constraint, function, grant …
+)
+
+// What a difference is: on the source only, on the target only, or on both but
+// not the same.
+const (
+	Missing   = "missing"
+	Extra     = "extra"
+	Different = "different"
+)
+
+// Difference is one thing that is not the same on both sides.
+type Difference struct {
+	Class string `json:"class"`
+	// Table is the table, quoted where SQL wants it; for other classes the
+	// name of the sequence or object.
+	Table string `json:"table"`
+	Kind  string `json:"kind"`
+	// Key is the value of the table's key, several as (a,b); empty for a table
+	// without a key.
+	Key string `json:"key"`
+	// Source and Target are values by column: of a row that both sides have,
+	// the ones that differ. Long values are cut; null stands for NULL.
+	Source map[string]*string `json:"source"`
+	Target map[string]*string `json:"target"`
+}
+
+// VerifyOptions say how to verify.
+type VerifyOptions struct {
+	// Jobs is how many relations, or parts of large ones, are read at once.
+	Jobs int
+	// MaxDifferences bounds how many differences are told; all are counted.
+	MaxDifferences int
+	// Memory bounds what the rows under comparison may take, in bytes.
+	Memory int64
+	// Total is told how many rows there are to read, both sides counted;
+	// Read how many have been.
+	Total func(rows int64)
+	Read  func(rows int64)
+	// Found is told of differences as they are found, MaxDifferences at most.
+	Found func(Difference)
+}
+
+// Tally counts what was compared in one table, or in all.
+type Tally struct {
+	Class string `json:"class,omitempty"`
+	Table string `json:"table,omitempty"`
+	// Rows are the source's, sequences and pieces of large objects counted.
+	Rows      int64 `json:"rows"`
+	Missing   int64 `json:"missing"`
+	Extra     int64 `json:"extra"`
+	Different int64 `json:"different"`
+}
+
+// Equal tells whether nothing differed.
+func (t Tally) Equal() bool { return t.Missing+t.Extra+t.Different == 0 }
+
+func (t *Tally) add(o Tally) {
+	t.Rows += o.Rows
+	t.Missing += o.Missing
+	t.Extra += o.Extra
+	t.Different += o.Different
+}
+
+// VerifyResult is the headcount.
+type VerifyResult struct {
+	// Data sums up Tables, which come by name.
+	Data   Tally
+	Tables []Tally
+	// Objects counts the catalogs' entries that were compared.
+	Objects Tally
+	// Differences are the first ones, by table and key.
+	Differences []Difference
+}
+
+// Equal tells whether both databases are the same.
+func (r VerifyResult) Equal() bool { return r.Data.Equal() && r.Objects.Equal() }
+
+// verifier is one headcount under way.
+type verifier struct {
+	VerifyOptions
+	source, target *reading
+	hasher         *hasher
+	told, rows     atomic.Int64 // differences told of; rows to read
+}
+
+// Verify compares the target with the source.
+func Verify(ctx context.Context, source, target secret.DSN, o VerifyOptions) (result VerifyResult, err error) {
+	v := &verifier{VerifyOptions: o, hasher: newHasher()}
+	defer func() { err = errors.Join(err, v.source.close(ctx), v.target.close(ctx)) }()
+	if v.source, err = openReading(ctx, source, Source); err != nil {
+		return result, err
+	}
+	if v.target, err = openReading(ctx, target, Target); err != nil {
+		return result, err
+	}
+	if err := refuseSame(v.source, v.target); err != nil {
+		return result, err
+	}
+	pairs, err := v.pairs(ctx)
+	if err != nil {
+		return result, err
+	}
+	if err := v.compareAll(ctx, pairs); err != nil {
+		return result, err
+	}
+	for _, p := range pairs {
+		result.Differences = append(result.Differences, p.found...)
+		if p.class() == ClassObject {
+			result.Objects = p.tally
+			continue
+		}
+		result.Data.add(p.tally)
+		result.Tables = append(result.Tables, p.tally)
+	}
+	result.Differences = result.Differences[:min(len(result.Differences), o.MaxDifferences)]
+	return result, nil
+}
+
+// compareAll works through the pairs, the largest first, and through the parts
+// of a large one at once.
+func (v *verifier) compareAll(ctx context.Context, pairs []*pair) error {
+	for _, p := range pairs {
+		v.rows.Add(p.estimate())
+	}
+	v.Total(v.rows.Load())
+	order := slices.Clone(pairs)
+	slices.SortStableFunc(order, func(a, b *pair) int { return int(min(max(b.bytes()-a.bytes(), -1), 1)) })
+	type task struct {
+		pair *pair
+		part int
+	}
+	tasks := make(chan task)
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error {
+		defer close(tasks)
+		for _, p := range order {
+			for part := range p.parts() {
+				select {
+				case tasks <- task{p, part}:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			}
+		}
+		return nil
+	})
+	for range max(v.Jobs, 1) {
+		work.Go(func() error {
+			w, err := v.worker(ctx)
+			if err != nil {
+				return err
+			}
+			for t := range tasks {
+				if err := w.compare(ctx, t.pair, t.part); err != nil {
+					return errors.Join(fmt.Errorf("compare %s: %w", t.pair, err), w.close(ctx))
+				}
+			}
+			return errors.Join(ctx.Err(), w.close(ctx))
+		})
+	}
+	return work.Wait()
+}
+
+// pairs lists what both sides have to compare: the tables by name, then
+// sequences, large objects and the catalogs' objects.
+func (v *verifier) pairs(ctx context.Context) ([]*pair, error) {
+	source, err := v.source.tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	target, err := v.target.tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byName := map[string]*relation{}
+	for _, t := range target {
+		byName[t.name] = t
+	}
+	var pairs []*pair
+	for _, s := range source {
+		pairs = append(pairs, newPair(s, byName[s.name]))
+		delete(byName, s.name)
+	}
+	for _, t := range byName {
+		pairs = append(pairs, newPair(nil, t))
+	}
+	slices.SortFunc(pairs, func(a, b *pair) int { return strings.Compare(a.any().name, b.any().name) })
+	for _, rest := range []func(*reading, context.Context) (*relation, error){(*reading).sequences, (*reading).largeObjects, v.objects} {
+		s, err := rest(v.source, ctx)
+		if err != nil {
+			return nil, err
+		}
+		t, err := rest(v.target, ctx)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, newPair(s, t))
+	}
+	return pairs, nil
+}
+
+// String says it in one line: `different: public.orders 42: amount 10.00 became 11.00`.
+func (d Difference) String() string {
+	text := d.Kind + ": " + strings.TrimSpace(d.Table+" "+d.Key)
+	if d.Kind != Different {
+		return text
+	}
+	for _, column := range slices.Sorted(maps.Keys(d.Source)) {
+		text += fmt.Sprintf("; %s is %s, was %s", column, orNull(d.Target[column]), orNull(d.Source[column]))
+	}
+	return text
+}
+
+func orNull(value *string) string {
+	if value == nil {
+		return "null"
+	}
+	return strconv.Quote(*value)
+}
