@@ -6,6 +6,7 @@
 //
 //	HOME/evac.db           the journal: SQLite, WAL, synchronous FULL
 //	HOME/evac-progress.db  how far running steps are; never synced, may be lost
+//	HOME/evac.lock         held for a moment while the journal is opened
 //	HOME/runs/RUN/         a run's scratch files
 //	HOME/runs/RUN/lock     flock of the one conductor; says who it is, as JSON
 //

@@ -33,7 +33,10 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{db: db}
-	if err := errors.Join(setup(ctx, db, path), w.prepare(ctx)); err != nil {
+	if err = setup(ctx, db, path); err == nil {
+		err = w.prepare(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return w, nil
