@@ -149,9 +149,8 @@ func TestError(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			Error(&b, tt.err, false)
-			if b.String() != tt.want {
-				t.Errorf("got %q\nwant %q", b.String(), tt.want)
+			if err := Error(&b, tt.err, false); err != nil || b.String() != tt.want {
+				t.Errorf("got %q, %v\nwant %q", b.String(), err, tt.want)
 			}
 		})
 	}

@@ -186,6 +186,9 @@ func (l *live) close(r Result) {
 		l.stop = nil
 	}
 	l.settle()
+	if l.watched != nil { // the last picture stays
+		l.out(strings.Join(l.page(l.watched), "\n") + "\n")
+	}
 	if sentence := r.sentence(); sentence != "" {
 		l.out(sentence + "\n")
 	}

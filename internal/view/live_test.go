@@ -122,6 +122,9 @@ func TestLiveWatch(t *testing.T) {
 		t.Errorf("the first page still stands:\n%s", picture)
 	}
 	term.view.Close(Result{})
+	if picture := term.picture(); strings.Count(picture, "Tokyo") != 1 || !term.CursorVisible() {
+		t.Errorf("the last page does not stay:\n%s", picture)
+	}
 }
 
 var percents = regexp.MustCompile(`(\d+)%`)

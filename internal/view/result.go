@@ -97,9 +97,9 @@ func RunResult(s Snapshot, err error) Result {
 
 // Error writes an error and its hints for a person, each on lines of its own;
 // of several errors joined, each.
-func Error(w io.Writer, err error, color bool) {
+func Error(w io.Writer, err error, color bool) error {
 	if err == nil {
-		return
+		return nil
 	}
 	p := Paper{color: color}
 	var b strings.Builder
@@ -109,7 +109,8 @@ func Error(w io.Writer, err error, color bool) {
 			fmt.Fprintf(&b, "evac: %s %s\n", p.paint(cyan, "hint:"), safeLines(hint))
 		}
 	}
-	_, _ = io.WriteString(w, b.String()) // there is nobody to tell when w is gone
+	_, wrong := io.WriteString(w, b.String())
+	return wrong
 }
 
 // split takes joined errors apart, also behind a wrapping that adds only a
