@@ -42,13 +42,11 @@ object as (
 	where not exists (select from member where classid = 'pg_class'::regclass and objid = c.oid)
 		and (c.relkind <> 'S' or not exists (select from auto where classid = 'pg_class'::regclass and objid = c.oid))
 	union all
-	select 5, i.type, i.identity, case i.type
-		when 'cast' then format('drop cast if exists %s', i.identity)
-		when 'operator of access method' then '' when 'function of access method' then ''
-		else format('drop %s if exists %s cascade', case when l.class = 'pg_proc'::regclass then 'routine' when i.type = 'statistics object' then 'statistics' else i.type end, i.identity) end
+	select 5, i.type, i.identity, format('drop %s if exists %s cascade', case when l.class = 'pg_proc'::regclass then 'routine'
+			when i.type = 'statistics object' then 'statistics' else replace(i.type, '-', ' ') end, i.identity)
 	from loose l cross join lateral pg_catalog.pg_identify_object(l.class, l.oid, 0) i
 	where not exists (select from member where classid = l.class and objid = l.oid)
-		and not exists (select from auto where classid = l.class and objid = l.oid and l.class = 'pg_type'::regclass)
+		and not exists (select from pg_catalog.pg_depend where classid = l.class and objid = l.oid and deptype = 'i')
 	union all
 	select 6, 'transform', i.identity, format('drop transform if exists for %s language %I cascade', format_type(t.trftype, null), l.lanname)
 	from pg_catalog.pg_transform t join pg_catalog.pg_language l on l.oid = t.trflang
@@ -59,7 +57,7 @@ object as (
 	union all
 	select 8, 'extension', e.extname, format('drop extension if exists %I cascade', e.extname) from pg_catalog.pg_extension e where e.extname <> all($1::text[])
 	union all
-	select 9, 'default privileges', coalesce(pg_get_userbyid(a.defaclrole) || ' in ' || n.nspname, pg_get_userbyid(a.defaclrole)), (
+	select 0, 'default privileges', coalesce(pg_get_userbyid(a.defaclrole) || ' in ' || n.nspname, pg_get_userbyid(a.defaclrole)), (
 		select string_agg(sql, '; ' order by back, sql) from (
 			select false as back, format('alter default privileges for role %I %s revoke all on %s from %s', pg_get_userbyid(a.defaclrole),
 				'in schema ' || quote_ident(n.nspname), k.what, case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end) as sql
@@ -72,4 +70,4 @@ object as (
 	join (values ('r', 'tables'), ('S', 'sequences'), ('f', 'functions'), ('T', 'types'), ('n', 'schemas'), ('L', 'large objects')) k(type, what)
 		on k.type = a.defaclobjtype::text
 	where n.nspname is distinct from 'evac_ledger')
-select step, what, name, drop from object where drop <> '' order by step, name
+select step, what, name, drop from object order by step, name
