@@ -19,9 +19,10 @@ type Options struct {
 	Runner   string
 	Version  string
 	Parallel int
-	// Stay keeps the conductor waiting for people (gates, holds) instead of
-	// ending with fault.Held.
-	Stay bool
+	// Stay keeps the conductor waiting for people instead of ending with
+	// fault.Held; StayAtGates only where the runbook says so, not when a hold
+	// stops it.
+	Stay, StayAtGates bool
 	// PassGates lets gates and checklists of a drill pass by themselves.
 	PassGates bool
 	// Faults maps steps to where they shall fail: start, middle or verify.

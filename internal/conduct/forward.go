@@ -45,7 +45,7 @@ func (c *conductor) rest() {
 	}
 	switch {
 	case why == nil:
-	case c.ending == nil && c.o.Stay:
+	case c.ending == nil && (c.o.Stay || c.o.StayAtGates && c.st.Held == nil):
 		if !c.heldTold && c.o.OnHold != nil {
 			c.heldTold = true
 			c.o.OnHold(c.st)
