@@ -49,6 +49,7 @@ func (w *world) server(ctx context.Context, name string, install servers.Install
 	w.log.Info("start " + install.String() + " as " + name)
 	p, err := servers.StartPostgres(ctx, servers.Options{
 		Install: install, Dir: filepath.Join(w.data, name), Password: password, DieWithParent: true,
+		InitArgs: []string{"--no-sync"}, // of initdb alone: nobody's rows yet
 		Settings: map[string]string{
 			"fsync": "on", "synchronous_commit": "on", "wal_level": "logical",
 			"shared_buffers": "256MB", "max_wal_size": "4GB", "max_connections": "100",

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/evac-io/evac/internal/demo/shop"
+	"github.com/evac-io/evac/internal/page"
 	"github.com/evac-io/evac/internal/servers"
 )
 
@@ -36,7 +37,7 @@ func (w *world) apps(ctx context.Context) (err error) {
 	if err := os.MkdirAll(w.paths.Page(), 0o755); err != nil {
 		return err
 	}
-	if w.addr.page, err = w.servePage(); err != nil {
+	if w.addr.page, err = w.serve(page.Handler(page.Options{Dir: w.paths.Page(), RetryAfter: 5 * time.Second})); err != nil {
 		return err
 	}
 	w.addr.hook, err = w.serve(http.HandlerFunc(w.receive))

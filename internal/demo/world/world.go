@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -63,7 +64,7 @@ func Run(ctx context.Context, dir string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = held.Close() }() // nothing was written to it
+	defer runtime.KeepAlive(held) // the lock falls with the process, not before
 	w := &world{paths: Paths{Dir: dir}, log: log, info: Info{PID: os.Getpid()}, hookPath: "/" + rand.Text()}
 	if err := readJSON(w.paths.Options(), &w.o); err != nil {
 		return err
