@@ -157,7 +157,7 @@ var tells = map[journal.Type]func(*telling){
 	journal.StepSaved:   func(t *telling) { t.detail(MarkInfo, "checkpoint saved") },
 	journal.StepChanged: body(func(t *telling, b step.Setting) { t.detail(MarkWatch, "changes: %s", b.What) }),
 	journal.StepRestored: body(func(t *telling, b journal.SettingBody) {
-		t.detail(MarkGood, "put back: %s", settingWords(t.s, t.e.Step, b.ID))
+		t.detail(MarkGood, "no longer changed: %s", settingWords(t.s, t.e.Step, b.ID))
 	}),
 	journal.StepRan: body(func(t *telling, b journal.RanBody) {
 		t.detail(MarkInfo, "ran in %s%s", text.Millis(b.ElapsedMS), workWords(b.Work, b.ElapsedMS))
