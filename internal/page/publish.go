@@ -21,9 +21,9 @@ func (b *Before) files() map[string]*bool {
 	return map[string]*bool{HTMLFile: &b.HTML, JSONFile: &b.JSON}
 }
 
-// KeptName is under which name a file from before stays beside the page. The id
+// keptName is under which name a file from before stays beside the page. The id
 // tells publications apart.
-func KeptName(id, file string) string { return ".evac-before-" + id + "-" + file }
+func keptName(id, file string) string { return ".evac-before-" + id + "-" + file }
 
 func newName(id, file string) string { return ".evac-new-" + id + "-" + file }
 
@@ -36,7 +36,7 @@ func Keep(dir, id string) (Before, error) {
 	}
 	b.Dir = true
 	for file, had := range b.files() {
-		kept := filepath.Join(dir, KeptName(id, file))
+		kept := filepath.Join(dir, keptName(id, file))
 		if err := unlessMissing(os.Remove(kept)); err != nil {
 			return b, fmt.Errorf("keep %q: %w", file, err)
 		}
@@ -86,7 +86,7 @@ func Published(dir string, n Notice) error {
 // Restore brings dir back to what it was before, and leaves nothing beside.
 func Restore(dir, id string, b Before) error {
 	for file, had := range b.files() {
-		path, kept := filepath.Join(dir, file), filepath.Join(dir, KeptName(id, file))
+		path, kept := filepath.Join(dir, file), filepath.Join(dir, keptName(id, file))
 		var err error
 		if *had {
 			err = unlessMissing(os.Rename(kept, path)) // missing: an earlier call did it
@@ -111,7 +111,7 @@ func Restore(dir, id string, b Before) error {
 func Clear(dir, id string) error {
 	var all []error
 	for _, file := range []string{HTMLFile, JSONFile} {
-		for _, name := range []string{KeptName(id, file), newName(id, file)} {
+		for _, name := range []string{keptName(id, file), newName(id, file)} {
 			all = append(all, unlessMissing(os.Remove(filepath.Join(dir, name))))
 		}
 	}

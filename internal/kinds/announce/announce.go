@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/evac-io/evac/internal/fault"
@@ -89,6 +90,9 @@ func (a *Announce) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Ou
 		return at.Sent, nil
 	}
 	env.Redact.Add(a.URL.Reveal())
+	if u, err := url.Parse(a.URL.Reveal()); err == nil {
+		env.Redact.Add(strings.Trim(u.Path, "/")) // the part that is the key
+	}
 	status, err := post(ctx, env, a.URL.Reveal(), message{Text: a.Text, Channel: a.Channel})
 	if err != nil {
 		return nil, err

@@ -161,7 +161,7 @@ func TestAddressIsNeverSeen(t *testing.T) {
 func newEcho(t *testing.T) *announce.Announce {
 	var s *httptest.Server
 	s = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		http.Error(rw, "cannot post to "+s.URL+r.URL.Path, http.StatusInternalServerError)
+		http.Error(rw, "cannot post to "+r.URL.Path+" of "+s.URL, http.StatusInternalServerError)
 	}))
 	t.Cleanup(s.Close)
 	return &announce.Announce{URL: secret.New(s.URL + hook), Text: "x"}

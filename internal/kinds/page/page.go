@@ -85,7 +85,7 @@ func (p *Publish) Check(_ context.Context, env *step.Env) (step.Plan, error) {
 		path := filepath.Join(d.Dir, file)
 		plan.Action(file, "write %s", path)
 		if _, err := os.Lstat(path); err == nil {
-			plan.Fact("kept", "the present %s stays beside as %s", file, page.KeptName(id(env), file))
+			plan.Fact("kept", "the present %s stays beside it and comes back by undo", file)
 		}
 	}
 	return plan, errors.Join(all...)

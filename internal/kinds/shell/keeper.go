@@ -142,7 +142,7 @@ func (g group) await(ctx context.Context, ended <-chan ending, grace time.Durati
 		case e, known := <-ended:
 			return e, known, nil
 		case <-ctx.Done():
-			return ending{}, false, errors.Join(context.Cause(ctx), g.end(ended, grace))
+			return ending{}, false, errors.Join(context.Cause(ctx), g.end(ended, grace), g.distrust())
 		case <-tick.C:
 			if line := lastLine(g.tail(noteLimit)); line != "" && line != last {
 				last = line
@@ -150,6 +150,16 @@ func (g group) await(ctx context.Context, ended <-chan ending, grace time.Durati
 			}
 		}
 	}
+}
+
+// distrust removes the exit file of a group that was ended: a 0 in it may be no
+// more than a tidy exit when asked. (A keeper notes that too, but may learn of
+// the signal after the command has gone.)
+func (g group) distrust() error {
+	if err := os.Remove(g.Exit); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // end ends a group and returns when it has ended. A shell may die of a SIGTERM

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 
@@ -114,7 +113,7 @@ func (s *Shell) carry(ctx context.Context, env *step.Env, name, command, dir str
 		Log: base + ".log", Exit: base + ".exit",
 	}
 	// An older exit file of this name speaks of another command.
-	if err := os.Remove(o.Exit); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := (group{Exit: o.Exit}).distrust(); err != nil {
 		return group{}, ending{}, fmt.Errorf("prepare scratch directory: %w", err)
 	}
 	k, err := startKeeper(o, mark(env))

@@ -97,7 +97,7 @@ type data struct {
 // Check implements step.Step.
 func (s *Shell) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 	d := s.data(env)
-	plan := step.Plan{Summary: "run a command"}
+	plan := step.Plan{Summary: "run " + headline(d.Run)}
 	plan.Action("run", "run %s", d.Run)
 	if d.Verify != "" {
 		plan.Fact("verify", "%s", d.Verify)
@@ -139,6 +139,19 @@ func (s *Shell) data(env *step.Env) data {
 	}
 	slices.Sort(d.Env)
 	return d
+}
+
+// headline is a command's first line, cut to what fits into a table.
+func headline(command string) string {
+	const most = 60
+	line, rest, _ := strings.Cut(strings.TrimSpace(command), "\n")
+	if text := []rune(line); len(text) > most {
+		return string(text[:most]) + "…"
+	}
+	if rest != "" {
+		return line + " …"
+	}
+	return line
 }
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
