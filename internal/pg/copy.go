@@ -139,7 +139,11 @@ func (c *copier) open(ctx context.Context) (err error) {
 	if c.target, err = openTarget(ctx, c.To, c.Token, settings); err != nil {
 		return err
 	}
-	if err := errors.Join(direction(c.sourceVersion, c.target.version), c.distinct(ctx)); err != nil {
+	there, err := TakeMark(ctx, c.target.conn)
+	if err != nil {
+		return fmt.Errorf("open target: %w", err)
+	}
+	if err := errors.Join(direction(c.sourceVersion, c.target.version), distinct(c.source.Mark, there)); err != nil {
 		return err
 	}
 	c.dump, err = FindPgDump(ctx, c.PgDump, c.sourceVersion/10000, c.target.version/10000)
@@ -147,12 +151,8 @@ func (c *copier) open(ctx context.Context) (err error) {
 }
 
 // distinct refuses one database as both source and target.
-func (c *copier) distinct(ctx context.Context) error {
-	there, err := TakeMark(ctx, c.target.conn)
-	if err != nil {
-		return fmt.Errorf("open target: %w", err)
-	}
-	if there.System == c.source.Mark.System && there.Database == c.source.Mark.Database {
+func distinct(source, target FreezeMark) error {
+	if source.System == target.System && source.Database == target.Database {
 		return fault.New(fault.Invalid, "source and target are the same database", "")
 	}
 	return nil
@@ -181,22 +181,23 @@ func (c *copier) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	over := ""
 	if head != nil {
-		over, err := c.startsOver(ctx, head)
-		if err != nil {
+		if over, err = c.startsOver(ctx, head); err != nil {
 			return err
 		}
 		if over == "" {
 			c.kept = head.Kept
-			c.Progress.Note("going on where the copy was cut off: " + "the source is unwritten since")
+			c.Progress.Note("going on where the copy was cut off: the source is unwritten since")
 			return nil
 		}
-		c.Progress.Note("starting over: " + over)
+		over = "started over: " + over
+		c.Progress.Note(over)
 		if err := c.target.clear(ctx, head.Kept); err != nil {
 			return fmt.Errorf("start over: %w", err)
 		}
 	}
-	return c.beginLedger(ctx)
+	return c.beginLedger(ctx, over)
 }
 
 // startsOver says why earlier work cannot be kept, "" if it can.
@@ -215,7 +216,9 @@ func (c *copier) startsOver(ctx context.Context, head *ledgerRun) (string, error
 	return "the source was written since the copy was cut off (" + why + ")", nil
 }
 
-func (c *copier) beginLedger(ctx context.Context) (err error) {
+// beginLedger begins a ledger in an empty target; over is why the copy starts
+// over, if it does.
+func (c *copier) beginLedger(ctx context.Context, over string) (err error) {
 	if c.kept, err = c.target.keptExtensions(ctx); err != nil {
 		return err
 	}
@@ -227,7 +230,12 @@ func (c *copier) beginLedger(ctx context.Context) (err error) {
 		return err
 	}
 	head := ledgerRun{Token: c.Token, Mark: c.source.Mark, Kept: c.kept}
-	return pgx.BeginFunc(ctx, c.target.conn, func(tx pgx.Tx) error { return head.begin(ctx, tx, undo) })
+	return pgx.BeginFunc(ctx, c.target.conn, func(tx pgx.Tx) error {
+		if err := head.begin(ctx, tx, undo); err != nil || over == "" {
+			return err
+		}
+		return noteWarning(ctx, tx, over)
+	})
 }
 
 // fill does the copy, phase by phase; each leaves out what the ledger has.

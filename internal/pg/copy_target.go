@@ -118,16 +118,11 @@ func (t *target) refuseFull(ctx context.Context, kept []string) error {
 	if err != nil || len(things) == 0 {
 		return err
 	}
-	const most = 8
-	var names []string
+	names := make([]string, len(things))
 	for i, thing := range things {
-		if i == most {
-			names = append(names, fmt.Sprintf("and %d more", len(things)-most))
-			break
-		}
-		names = append(names, thing.String())
+		names[i] = thing.String()
 	}
-	return fault.New(fault.Failed, "target is not empty: "+strings.Join(names, ", "), "create an empty database: createdb -h HOST -p PORT -T template0 DATABASE")
+	return fault.New(fault.Failed, "target is not empty: "+some(names), "create an empty database: createdb -h HOST -p PORT -T template0 DATABASE")
 }
 
 // publicUndo gives the statements that put the schema public back as it is now.

@@ -1,0 +1,154 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/pg"
+	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/step"
+)
+
+func copyKind() step.Kind {
+	return step.Kind{
+		Name:    "postgres_copy",
+		Effect:  step.Undoable,
+		Summary: "copy a PostgreSQL database whole to another server, of the same major version or a newer one",
+		Doc:     copyDoc,
+		New:     func() step.Step { return &copyStep{} },
+		Output:  CopyOutput{},
+		Example: `step "postgres_copy" "main" {
+  from = var.old_db
+  to   = var.new_db
+}`,
+	}
+}
+
+const copyDoc = `
+The target must be an empty database. Afterwards it holds everything that pg_dump carries, and what stands around a database and a dump leaves
+behind: its owner, comment, privileges and settings, the settings of roles in it, and the roles themselves (those that it refers to, their
+members and groups, with password hashes where the user may read them). Roles that stand on the target already are left as they are. Left out
+are the database's connection limit and ` + "`default_transaction_read_only`" + `, by which a frozen source refuses writes, and subscriptions are made
+disabled, as pg_dump makes them.
+
+The schema is read by pg_dump, which must be of the source's major version or newer; the rows go from server to server by ` + "`jobs`" + ` workers that
+share one snapshot, without a file between. Indexes, constraints and triggers follow the rows, event triggers come last of all, and statistics
+are gathered.
+
+Cut off at any instant, the same step goes on where it was: whatever is done stands in a ledger in the target, written together with it. Rows
+that are there already are kept only if the source is proved unwritten since (freeze it first); else the copy starts over and says so. A
+complete copy is not made again.
+
+The users need not be superusers. What the target refuses for lack of privilege (an owner, a grant, an event trigger) is left out by name, in
+` + "`warnings`" + `.
+
+Undo empties the target again, also halfway: everything in it is dropped, and so are the roles that the copy made; the database's owner,
+comment, privileges and settings are put back.
+`
+
+// copyStep is the kind postgres_copy.
+type copyStep struct {
+	From   secret.DSN `evac:"from,required" doc:"connection string of the source"`
+	To     secret.DSN `evac:"to,required,target" doc:"connection string of the target, an empty database"`
+	Jobs   int        `evac:"jobs" default:"2" doc:"how many tables are copied at once, and how many indexes are built"`
+	PgDump string     `evac:"pg_dump" doc:"a pg_dump program or its directory; by default the usual places are searched"`
+}
+
+// CopyOutput is what a copy did.
+type CopyOutput struct {
+	Rows          int64    `json:"rows" doc:"rows copied"`
+	Bytes         int64    `json:"bytes" doc:"bytes copied, in COPY's form"`
+	Tables        int64    `json:"tables" doc:"tables copied, partitions counted"`
+	LargeObjects  int64    `json:"large_objects" doc:"large objects copied"`
+	SourceVersion string   `json:"source_version" doc:"version of the source's server"`
+	TargetVersion string   `json:"target_version" doc:"version of the target's server"`
+	Snapshot      string   `json:"snapshot" doc:"the source's next transaction when the snapshot was taken"`
+	TakenAt       string   `json:"taken_at" doc:"when that was, by the source's clock (RFC 3339)"`
+	Warnings      []string `json:"warnings,omitempty" doc:"what the target did not take"`
+}
+
+// Check implements step.Step.
+func (c *copyStep) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
+	if c.Jobs < 1 {
+		return step.Plan{}, fault.New(fault.Invalid, fmt.Sprintf("jobs is %d, want 1 or more", c.Jobs), "")
+	}
+	o, err := c.options(env)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	seen, err := pg.CheckCopy(ctx, o)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	plan := step.Plan{
+		Summary: fmt.Sprintf("copy %s (%s) to %s", c.From, humanize.IBytes(uint64(seen.Bytes)), c.To),
+		Work:    step.Work{Unit: "bytes", Total: seen.Bytes},
+	}
+	plan.Action("roles", "every role that %s uses is on the target's server", c.From)
+	plan.Action("database", "%s holds everything that %s holds", c.To, c.From)
+	plan.Action("settings", "owner, comment, privileges and settings of %s are those of %s", c.To, c.From)
+	plan.Fact("source", "%s, PostgreSQL %s", c.From, seen.SourceVersion)
+	plan.Fact("target", "%s, PostgreSQL %s", c.To, seen.TargetVersion)
+	plan.Fact("size", "%s in %d tables, about %d rows, %d large objects", humanize.IBytes(uint64(seen.Bytes)), seen.Tables, seen.Rows, seen.LargeObjects)
+	plan.Fact("pg_dump", "%s (%s)", seen.PgDump.Path, seen.PgDump.Text)
+	switch {
+	case seen.Finished:
+		plan.Fact("state", "the copy is complete")
+	case seen.Begun:
+		plan.Fact("state", "the target holds an unfinished copy of this step, which goes on if the source was not written since")
+	}
+	plan.Warnings = seen.Warnings
+	return plan, nil
+}
+
+// options are those of the library for this step, with its saved state.
+func (c *copyStep) options(env *step.Env) (pg.CopyOptions, error) {
+	o := pg.CopyOptions{From: c.From, To: c.To, Jobs: c.Jobs, PgDump: c.PgDump, Token: env.Token, Progress: env.Progress}
+	if strings.ContainsRune(c.PgDump, filepath.Separator) && !filepath.IsAbs(c.PgDump) {
+		o.PgDump = filepath.Join(env.Dir, c.PgDump)
+	}
+	o.Save = func(ctx context.Context, s pg.CopyState) error { return env.Checkpoint.Save(ctx, s) }
+	_, err := env.Checkpoint.Load(&o.State)
+	return o, err
+}
+
+// Run implements step.Step.
+func (c *copyStep) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output, error) {
+	o, err := c.options(env)
+	if err != nil {
+		return nil, err
+	}
+	r, err := pg.Copy(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range r.Warnings {
+		env.Log.Warn(warning)
+	}
+	return CopyOutput{
+		Rows: r.Rows, Bytes: r.Bytes, Tables: r.Tables, LargeObjects: r.LargeObjects,
+		SourceVersion: r.SourceVersion, TargetVersion: r.TargetVersion,
+		Snapshot: fmt.Sprint(r.Mark.Xmax), TakenAt: r.Mark.TakenAt.UTC().Format("2006-01-02T15:04:05.999999Z07:00"),
+		Warnings: r.Warnings,
+	}, nil
+}
+
+// Verify implements step.Step: rows are counted and names looked up. That each
+// row is the same is for postgres_verify to prove.
+func (c *copyStep) Verify(ctx context.Context, _ *step.Env, _ step.Done) error {
+	return pg.VerifyCopy(ctx, c.From, c.To, c.Jobs)
+}
+
+// Undo implements step.Undoer.
+func (c *copyStep) Undo(ctx context.Context, env *step.Env, _ step.Done) error {
+	o, err := c.options(env)
+	if err != nil {
+		return err
+	}
+	return pg.UndoCopy(ctx, o)
+}
