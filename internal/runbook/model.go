@@ -8,7 +8,10 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
+	"github.com/evac-io/evac/internal/runbook/syntax"
 	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/step"
 )
@@ -28,7 +31,19 @@ type Runbook struct {
 	Sites     []*Site
 	Stages    []*Stage
 	Drills    []*Drill
-	// the parsed rest (locals, expressions) is private
+
+	syntax    *syntax.File
+	kinds     *step.Registry
+	base      *hcl.EvalContext // functions and nothing else
+	variables map[string]*Variable
+	people    map[string]bool
+	sites     map[string]*Site
+	locals    map[string]*local
+	localList []*local
+	defs      []definition // locals and sites, each after what it refers to
+	stages    map[string]int
+	nodes     map[string]*nodeDef
+	order     []*nodeDef // in stage order, text order within
 }
 
 // Window is the announced maintenance time.
@@ -49,6 +64,10 @@ type Variable struct {
 	HasDefault bool
 	Default    any
 	Range      hcl.Range
+
+	typ   cty.Type
+	body  *hclsyntax.Body
+	value cty.Value // the default
 }
 
 // Person may own checklist items and approve gates.
@@ -61,9 +80,13 @@ type Person struct {
 // Site is a place where the service lives; its attributes are referred to as
 // site.NAME.….
 type Site struct {
-	Name  string
+	Name string
+	// Attrs are ssh, address, labels, "aws.region", "aws.account", as far as
+	// they are known: those that depend on variables are in Bound.Sites.
 	Attrs map[string]any
 	Range hcl.Range
+
+	attrs []*siteAttr
 }
 
 // Stage is steps, gates and checklists that belong together in time.
@@ -77,6 +100,10 @@ type Stage struct {
 type Drill struct {
 	Name  string
 	Range hcl.Range
+
+	body  *hclsyntax.Body
+	vars  map[string]*expr
+	sites map[string]*standIn
 }
 
 // Bound is a runbook with the values of its variables: for_each is expanded
@@ -88,9 +115,19 @@ type Bound struct {
 	Secrets map[string]secret.String
 	Drill   string // name of the drill block, "" if live
 	Nodes   []*Node
+	// Sites are the sites with everything known, in a drill the stand-ins.
+	Sites []*Site
 	// NotRehearsed are steps that the drill leaves out (a shell step without
 	// a drill command).
 	NotRehearsed []string
+
+	drill     *Drill // nil: live
+	scope     *scope
+	live      *scope               // in a drill: the values of a live run, as far as given
+	instances map[*nodeDef][]*Node // left out ones too
+	byID      map[string]*Node     // without those left out
+	every     map[string]*Node     // with them
+	leftOut   map[*nodeDef]bool
 }
 
 // Node classes.
@@ -126,6 +163,8 @@ type Node struct {
 
 	Gate  *Gate  // of a gate
 	Items []Item // of a checklist
+
+	inst *instance
 }
 
 // Retry says how often and how soon a failed step is tried again: waits grow
