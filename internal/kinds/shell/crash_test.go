@@ -109,8 +109,8 @@ func (j *fileJournal) Note(text string) {
 	}
 }
 
-// killed runs the conductor until its death and gives its successor.
-func (c conductor) killed(t *testing.T) conductor {
+// process makes the process that will be the conductor.
+func (c conductor) process(t *testing.T) *exec.Cmd {
 	t.Helper()
 	text, err := json.Marshal(c)
 	if err != nil {
@@ -118,6 +118,13 @@ func (c conductor) killed(t *testing.T) conductor {
 	}
 	cmd := exec.Command(os.Args[0], conductArg)
 	cmd.Stdin = bytes.NewReader(text)
+	return cmd
+}
+
+// killed runs the conductor until its death and gives its successor.
+func (c conductor) killed(t *testing.T) conductor {
+	t.Helper()
+	cmd := c.process(t)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	_ = cmd.Run()
@@ -146,7 +153,7 @@ func lines(t testing.TB, path string) int {
 	return strings.Count(string(text), "\n")
 }
 
-const slowCommand = `echo x >> began; echo running; while [ ! -e go ]; do sleep 0.02; done; echo x >> ended`
+const slowCommand = `echo x >> began; echo running; while [ ! -e go ]; do sleep 0.02; done; echo goes on; echo x >> ended`
 
 func TestKilledConductor(t *testing.T) {
 	for _, call := range []string{"run", "undo"} {
@@ -207,6 +214,30 @@ func resume(t *testing.T, c conductor) {
 	}
 	if err := s.Verify(t.Context(), env, step.Done{Plan: plan, Output: text}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestKilledAtAnyMoment kills the conductor with its whole process group ever
+// later after its start. Whatever it had done by then, the command runs once.
+func TestKilledAtAnyMoment(t *testing.T) {
+	const step = 5 * time.Millisecond
+	for i := range 24 {
+		t.Run((time.Duration(i) * step).String(), func(t *testing.T) {
+			t.Parallel()
+			c := conductor{Dir: t.TempDir(), Run: "echo x >> began; sleep 0.03; echo x >> ended"}
+			cmd := c.process(t)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			timer := time.AfterFunc(time.Duration(i)*step, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+			defer timer.Stop()
+			_ = cmd.Wait()
+			resume(t, c)
+			if began, ended := effects(t, c.Dir); began != 1 || ended != 1 {
+				t.Errorf("the command began %d times and ended %d times, want once", began, ended)
+			}
+		})
 	}
 }
 

@@ -18,7 +18,7 @@ const keeperMark = "EVAC_KEEPER=1"
 
 // pace is how often a command's log, and the life of a group that is not our
 // child, is looked at.
-const pace = 250 * time.Millisecond
+const pace = 100 * time.Millisecond
 
 // killTime is how long a killed group may take to be gone.
 const killTime = 10 * time.Second
@@ -184,7 +184,7 @@ func (g group) end(ended <-chan ending, grace time.Duration) error {
 func (g group) endsWithin(patience time.Duration, ended <-chan ending) (bool, error) {
 	over := time.NewTimer(patience)
 	defer over.Stop()
-	tick := time.NewTicker(pace / 10)
+	tick := time.NewTicker(pace / 4)
 	defer tick.Stop()
 	for said := false; ; {
 		leader, others, err := g.members()
