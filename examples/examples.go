@@ -7,9 +7,9 @@ import _ "embed" // the runbooks
 // moves to a newer major version.
 //
 //go:embed moving-day.hcl
-var MovingDay []byte
+var MovingDay string
 
 // Starter is what `evac init` writes: it works anywhere and asks nobody.
 //
 //go:embed starter.hcl
-var Starter []byte
+var Starter string

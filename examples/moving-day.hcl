@@ -52,6 +52,30 @@ variable "pg_dump" {
   doc     = "directory of a pg_dump that knows the old server; empty looks for one"
 }
 
+variable "rehearsal_old_db" {
+  secret  = true
+  default = ""
+  doc     = "in a drill: a copy of the old database"
+}
+
+variable "rehearsal_new_db" {
+  secret  = true
+  default = ""
+  doc     = "in a drill: an empty database of the new version"
+}
+
+variable "rehearsal_webhook" {
+  secret  = true
+  default = ""
+  doc     = "in a drill: a webhook that only the team reads"
+}
+
+variable "rehearsal" {
+  type    = map(string)
+  default = {}
+  doc     = "in a drill: gateway_socket, gateway_config, page, public and preview of the stand-ins"
+}
+
 people {
   kim  = "lead"
   park = "database"
@@ -199,5 +223,20 @@ stage "open" {
     url   = var.webhook
     text  = "The shop takes orders again. ${step.postgres_verify.shop.rows} rows have moved; every one was compared."
     after = [step.probe_http.public]
+  }
+}
+
+# The same steps against stand-ins, as often as it takes to know how long they
+# need: evac drill moving-day.hcl
+drill "rehearsal" {
+  variables = {
+    old_db         = var.rehearsal_old_db
+    new_db         = var.rehearsal_new_db
+    webhook        = var.rehearsal_webhook
+    gateway_socket = lookup(var.rehearsal, "gateway_socket", "")
+    gateway_config = lookup(var.rehearsal, "gateway_config", "")
+    page           = lookup(var.rehearsal, "page", "")
+    public         = lookup(var.rehearsal, "public", "")
+    preview        = lookup(var.rehearsal, "preview", "")
   }
 }
