@@ -9,6 +9,7 @@ import (
 
 	"github.com/evac-io/evac/internal/journal"
 	"github.com/evac-io/evac/internal/step"
+	"github.com/evac-io/evac/internal/view/night"
 )
 
 var day = time.Date(2025, 3, 1, 2, 0, 0, 0, time.UTC)
@@ -134,5 +135,38 @@ func TestMedian(t *testing.T) {
 		if got := Median(values); got != want {
 			t.Errorf("median of %v is %d, want %d", values, got, want)
 		}
+	}
+}
+
+// What is left of a night: a running step has what its rate says, else its
+// expected time less what has passed; what is over has nothing.
+func TestLeft(t *testing.T) {
+	b := night.Moving()
+	now := b.Now().Add(4 * time.Minute)
+	courses := func(eta map[string]time.Duration) Course {
+		return Between(Stages(night.Body().Stages, Left(b.State(), now, eta), 4), "close", "open")
+	}
+	want := Course{
+		TotalMS: (6+3)*60_000 + 1500, Path: []string{"postgres_copy.main", "postgres_verify.main", "gateway_weight.seoul"},
+		Unknown: []string{"shell.images", "shell.drop-old"},
+	}
+	if diff := cmp.Diff(want, courses(nil)); diff != "" {
+		t.Error(diff)
+	}
+	want.TotalMS = 20_000 + 3*60_000 + 1500
+	if diff := cmp.Diff(want, courses(map[string]time.Duration{"postgres_copy.main": 20 * time.Second})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFill(t *testing.T) {
+	nodes := []journal.NodeBody{
+		{ID: "copy.main", Class: journal.ClassStep, Def: "new"},
+		{ID: "gate.go", Class: journal.ClassGate, ExpectMS: 7},
+		{ID: "copy.other", Class: journal.ClassStep, Def: "new", ExpectMS: 7},
+	}
+	Read([]journal.Rehearsal{drill(1, "copy.main", "new", 900, step.Work{})}).Fill(nodes)
+	if nodes[0].ExpectMS != 900 || nodes[1].ExpectMS != 7 || nodes[2].ExpectMS != 0 {
+		t.Errorf("expected times are %d, %d, %d", nodes[0].ExpectMS, nodes[1].ExpectMS, nodes[2].ExpectMS)
 	}
 }

@@ -37,8 +37,9 @@ func (j *jsonLines) event(e journal.Event, _ Line) {
 }
 
 func (j *jsonLines) moved() {
-	now := j.o.Now()
-	for _, n := range j.shot().Running {
+	m := j.moment()
+	now := m.Now
+	for _, n := range m.running() {
 		if _, reported := j.progress[n.ID]; !reported || now.Sub(j.last[n.ID]) < jsonPace {
 			continue
 		}

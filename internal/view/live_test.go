@@ -132,13 +132,17 @@ var percents = regexp.MustCompile(`(\d+)%`)
 // No line of any picture passes the width, no picture the height, and no bar
 // 100 %, whatever the steps report.
 func TestLiveBounds(t *testing.T) {
+	shots := map[string]Snapshot{}
+	for name, m := range crowded() {
+		shots[name] = Take(m)
+	}
 	for columns := 1; columns < 200; columns += 7 {
 		for _, rows := range []int{2, 5, 24, 60} {
-			for name, m := range crowded() {
+			for name, shot := range shots {
 				p := newPaper(columns, true, time.UTC)
 				var out bytes.Buffer
 				s := screen{out: &out}
-				s.draw([]string{strings.Repeat("한글 ", 50)}, Take(m).table(p, rows-1), columns, rows)
+				s.draw([]string{strings.Repeat("한글 ", 50)}, shot.table(p, rows-1), columns, rows)
 				if len(s.frame) > max(rows-1, 1) {
 					t.Errorf("%s at %d×%d: %d lines", name, columns, rows, len(s.frame))
 				}

@@ -48,10 +48,10 @@ func (p *plain) say(line Line) {
 }
 
 func (p *plain) moved() {
-	shot := p.shot()
-	for _, n := range shot.Running {
-		if p.due(n, shot.At) {
-			p.say(Line{At: shot.At, Where: n.ID, What: n.moving(), Mark: MarkGo})
+	m := p.moment()
+	for _, n := range m.running() {
+		if p.due(n, m.Now) {
+			p.say(Line{At: m.Now, Where: n.ID, What: n.moving(), Mark: MarkGo})
 		}
 	}
 }

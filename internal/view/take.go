@@ -118,6 +118,17 @@ func (m Moment) addNode(shot *Snapshot, n *journal.NodeState, stage *Stage) {
 	}
 }
 
+// running are the steps at work, without the cost of a whole snapshot.
+func (m Moment) running() []Node {
+	var nodes []Node
+	for _, n := range m.State.Nodes {
+		if n.Class == journal.ClassStep && atWork(n) {
+			nodes = append(nodes, m.nodeOf(n))
+		}
+	}
+	return nodes
+}
+
 // atWork tells whether a step is at work or between two tries.
 func atWork(n *journal.NodeState) bool {
 	switch n.Phase {

@@ -208,8 +208,10 @@ func (v *View) locked(f func()) {
 	f()
 }
 
-func (v *View) shot() Snapshot {
-	return Take(Moment{State: v.state, Progress: v.progress, Rates: v.meter.rates(), Now: v.o.Now()})
+func (v *View) shot() Snapshot { return Take(v.moment()) }
+
+func (v *View) moment() Moment {
+	return Moment{State: v.state, Progress: v.progress, Rates: v.meter.rates(), Now: v.o.Now()}
 }
 
 // page renders a page for Out.
