@@ -52,6 +52,7 @@ func ReadConfig(path string) (*Config, error) {
 		}
 	}
 	c := &Config{Path: path}
+	var defaults *Section // of one file they hold for the next
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -60,20 +61,20 @@ func ReadConfig(path string) (*Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read HAProxy's configuration: %w", err)
 		}
-		if err := c.parse(file, string(text)); err != nil {
+		if defaults, err = c.parse(file, string(text), defaults); err != nil {
 			return nil, fault.Wrap(fault.Invalid, "read HAProxy's configuration", err, "haproxy -c -f "+file)
 		}
 	}
 	return c, nil
 }
 
-func (c *Config) parse(file, text string) error {
-	var section, defaults *Section
+func (c *Config) parse(file, text string, defaults *Section) (*Section, error) {
+	var section *Section
 	for number, raw := range strings.Split(text, "\n") {
 		line := Line{File: file, Number: number + 1}
 		var err error
 		if line.Words, err = words(raw); err != nil {
-			return fmt.Errorf("%s: %w", line, err)
+			return nil, fmt.Errorf("%s: %w", line, err)
 		}
 		switch {
 		case len(line.Words) == 0 || strings.HasPrefix(line.Words[0], "."):
@@ -91,12 +92,12 @@ func (c *Config) parse(file, text string) error {
 			}
 			c.Sections = append(c.Sections, section)
 		case section == nil:
-			return fmt.Errorf("%s: %q stands before any section", line, line.Words[0])
+			return nil, fmt.Errorf("%s: %q stands before any section", line, line.Words[0])
 		default:
 			section.Lines = append(section.Lines, line)
 		}
 	}
-	return nil
+	return defaults, nil
 }
 
 // words splits a line as HAProxy does: blanks separate, quotes and

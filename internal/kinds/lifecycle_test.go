@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == shell.KeepArgument {
 		os.Exit(shell.Keep())
 	}
-	os.Exit(m.Run())
+	os.Exit(testenv.Stopping(m).Run())
 }
 
 // TestLifecycle takes every kind through its life; one without a case fails.

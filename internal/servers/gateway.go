@@ -170,9 +170,14 @@ func (g *Gateway) global() string {
 	return fmt.Sprintf("global\n    stats socket %s mode 600 level admin\n    server-state-file %s\n\n", g.Socket(), g.StateFile())
 }
 
+// gatewayLimit bounds a start or a reload.
+const gatewayLimit = 30 * time.Second
+
 // answers waits until the runtime API has another identity than not, or
 // until the gateway has ended.
 func (g *Gateway) answers(ctx context.Context, not string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, gatewayLimit, fmt.Errorf("it does not answer after %s", gatewayLimit))
+	defer cancel()
 	return until(ctx, pollEvery, func() (bool, error) {
 		if !g.process.alive() {
 			return false, errors.New("it ended at once")

@@ -3,6 +3,7 @@ package servers
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
@@ -59,19 +61,15 @@ func (p *Postgres) readFiles() error {
 		return err
 	}
 	p.Port, p.process = file.port, &process{pid: file.pid}
-	if !file.ready || !p.listens() {
+	if !p.accepts() { // the number alone may by now be another process's
 		return ErrNotRunning
 	}
 	return nil
 }
 
 // pidFile is postmaster.pid: one fact a line (PostgreSQL source,
-// src/include/utils/pidfile.h): pid, data directory, start time, port, socket
-// directory, listen address, shared memory key, status (since version 10).
-type pidFile struct {
-	pid, port int
-	ready     bool
-}
+// src/include/utils/pidfile.h): pid, data directory, start time, port …
+type pidFile struct{ pid, port int }
 
 func readPIDFile(data string) (pidFile, error) {
 	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
@@ -82,47 +80,59 @@ func readPIDFile(data string) (pidFile, error) {
 		return pidFile{}, err
 	}
 	lines := strings.Split(string(text), "\n")
-	if len(lines) < 8 {
+	if len(lines) < 5 {
 		return pidFile{}, ErrNotRunning // it is still being written
 	}
 	var f pidFile
+	var wrong error
 	f.pid, err = strconv.Atoi(lines[0])
-	if err != nil {
+	f.port, wrong = strconv.Atoi(lines[3])
+	if err := errors.Join(err, wrong); err != nil {
 		return f, fmt.Errorf("read postmaster.pid: %w", err)
 	}
-	f.port, err = strconv.Atoi(lines[3])
-	if err != nil {
-		return f, fmt.Errorf("read postmaster.pid: %w", err)
-	}
-	f.ready = strings.TrimSpace(lines[7]) == "ready"
 	return f, nil
 }
 
-// awaitReady returns when the server says that it takes connections, or fails
-// when it has ended.
+// startLimit bounds a start, crash recovery included.
+const startLimit = 2 * time.Minute
+
+// awaitReady returns when the server takes connections, or fails when it has
+// ended.
 func (p *Postgres) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("it takes no connections after %s", startLimit))
+	defer cancel()
 	return until(ctx, pollEvery, func() (bool, error) {
 		if !p.process.alive() {
-			return false, errors.New("the server ended at once")
+			return false, errors.New("it ended at once")
 		}
-		file, err := readPIDFile(p.DataDir())
-		if errors.Is(err, ErrNotRunning) {
-			return false, nil
-		}
-		// The file may still be that of a server that was killed.
-		return err == nil && file.ready && file.pid == p.process.pid, err
+		return p.accepts(), nil
 	})
 }
 
-// listens tells whether a server answers on the socket: a process number
-// alone may by now belong to somebody else.
-func (p *Postgres) listens() bool {
+// accepts tells whether the server lets clients in: it asks for a session and
+// looks at the first byte of the answer (PostgreSQL protocol 3.0: R begins an
+// authentication; a server that still starts answers E).
+func (p *Postgres) accepts() bool {
 	conn, err := net.Dial("unix", filepath.Join(p.Socket, fmt.Sprintf(".s.PGSQL.%d", p.Port)))
 	if err != nil {
 		return false
 	}
-	return conn.Close() == nil
+	defer conn.Close()
+	hello := []byte("\x00\x00\x00\x00\x00\x03\x00\x00user\x00" + p.Superuser + "\x00database\x00postgres\x00\x00")
+	binary.BigEndian.PutUint32(hello, uint32(len(hello)))
+	answer := make([]byte, 1)
+	err = conn.SetDeadline(time.Now().Add(answerLimit))
+	if err == nil {
+		_, err = conn.Write(hello)
+	}
+	if err == nil {
+		_, err = io.ReadFull(conn, answer)
+	}
+	return err == nil && answer[0] == 'R'
 }
+
+// answerLimit bounds one question to a server on this machine.
+const answerLimit = 5 * time.Second
 
 // socketDir is a directory for a server's Unix socket whose path is short
 // enough (104 bytes on macOS) and follows from the server's directory.

@@ -92,9 +92,9 @@ func (w *Weight) scope(d data) string {
 // awaitTaker waits until one of the servers that stay takes requests. If none
 // shall stay the plan has said so.
 func (w *Weight) awaitTaker(ctx context.Context, env *step.Env, client *haproxy.Client, aims []aim) error {
-	ctx, cancel := context.WithTimeout(ctx, upWithin)
-	defer cancel()
-	ticker := time.NewTicker(100 * time.Millisecond)
+	late := time.NewTimer(w.Wait)
+	defer late.Stop()
+	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		servers, err := w.servers(ctx, client)
@@ -108,14 +108,20 @@ func (w *Weight) awaitTaker(ctx context.Context, env *step.Env, client *haproxy.
 		env.Progress.Note("waiting for " + stay[0].Name + " to come up")
 		select {
 		case <-ctx.Done():
-			var states []string
-			for _, s := range stay {
-				states = append(states, s.Name+" is "+condition(s))
-			}
-			return fault.Wrap(fault.Failed, "no other server takes requests: "+strings.Join(states, ", "), context.Cause(ctx), "start it, then retry the step")
+			return context.Cause(ctx)
+		case <-late.C:
+			return noTaker(stay)
 		case <-ticker.C:
 		}
 	}
+}
+
+func noTaker(stay []haproxy.Server) error {
+	var states []string
+	for _, s := range stay {
+		states = append(states, fmt.Sprintf("%q is %s", s.Name, condition(s)))
+	}
+	return fault.New(fault.Failed, "no other server takes requests: "+strings.Join(states, ", "), "bring one up, then retry the step")
 }
 
 // Verify reads the weights back from HAProxy and from the state file.

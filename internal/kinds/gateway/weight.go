@@ -24,6 +24,7 @@ type Weight struct {
 	Weights   map[string]string `evac:"weights,required" doc:"server → weight, 0 to 256; 0 gives it no new requests. Servers that are not named keep theirs"`
 	Config    string            `evac:"config,required,target" doc:"the configuration that HAProxy runs with, a file or a directory; it says where a reload finds the weights again"`
 	StateFile string            `evac:"state_file,target" doc:"that file, where the configuration alone does not tell"`
+	Wait      time.Duration     `evac:"wait" default:"10s" doc:"how long to wait for a server that stays to be up before another loses its last weight"`
 }
 
 // Output is what a gateway_weight step leaves in the journal.
@@ -257,6 +258,3 @@ func absolute(env *step.Env, path string) string {
 	}
 	return filepath.Join(env.Dir, path)
 }
-
-// upWithin is how long a server that shall take over may need to come up.
-const upWithin = 10 * time.Second
