@@ -195,11 +195,12 @@ func (v *verifier) compareAll(ctx context.Context, pairs []*pair) error {
 // pairs lists what both sides have to compare: the tables by name, then
 // sequences, large objects and the catalogs' objects.
 func (v *verifier) pairs(ctx context.Context) ([]*pair, error) {
-	source, err := v.source.tables(ctx)
+	exact := (v.source.version < firstShortest) != (v.target.version < firstShortest)
+	source, err := v.source.tables(ctx, exact)
 	if err != nil {
 		return nil, err
 	}
-	target, err := v.target.tables(ctx)
+	target, err := v.target.tables(ctx, exact)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ with space as (
 ), member as ( -- what belongs to an extension comes with it
 	select classid, objid from pg_catalog.pg_depend where deptype = 'e'
 ), relation as (
-	select c.*, to_jsonb(c) as j, c.oid::regclass::text as name,
+	select c.oid as id, c.*, to_jsonb(c) as j, c.oid::regclass::text as name,
 		case c.relkind when 'r' then 'table' when 'p' then 'table' when 'v' then 'view' when 'm' then 'materialized view'
 			when 'S' then 'sequence' when 'f' then 'foreign table' when 'c' then 'type' when 'i' then 'index' when 'I' then 'index' end as class
 	from pg_catalog.pg_class c join space on space.oid = c.relnamespace
@@ -19,14 +19,14 @@ with space as (
 ), attribute as (
 	select a.*, to_jsonb(a) as j, r.class as relation_class, r.name as relation_name, r.relkind,
 		row_number() over (partition by a.attrelid order by a.attnum) as place
-	from pg_catalog.pg_attribute a join relation r on r.oid = a.attrelid
+	from pg_catalog.pg_attribute a join relation r on r.id = a.attrelid
 	where a.attnum > 0 and not a.attisdropped and r.relkind in ('r', 'p', 'v', 'm', 'f', 'c')
 ), routine as (
-	select p.*, to_jsonb(p) as j, format('%s.%I(%s)', space.name, p.proname, pg_get_function_identity_arguments(p.oid)) as identity
+	select p.oid as id, p.*, to_jsonb(p) as j, format('%s.%I(%s)', space.name, p.proname, pg_get_function_identity_arguments(p.oid)) as identity
 	from pg_catalog.pg_proc p join space on space.oid = p.pronamespace
 	where not exists (select from member m where m.classid = 'pg_catalog.pg_proc'::regclass and m.objid = p.oid)
 ), datatype as (
-	select t.*, format_type(t.oid, null) as identity
+	select t.oid as id, t.*, format_type(t.oid, null) as identity
 	from pg_catalog.pg_type t join space on space.oid = t.typnamespace
 	where t.typtype in ('b', 'd', 'e', 'r') and t.typelem = 0 and not exists (
 		select from member m where m.classid = 'pg_catalog.pg_type'::regclass and m.objid = t.oid)
@@ -58,13 +58,13 @@ with space as (
 ), object(class, identity, definition, loose) as (
 	select class, name, concat_ws(' ', class, relpersistence, relreplident,
 		case when relrowsecurity then 'row security' end, case when relforcerowsecurity then 'forced' end,
-		'of ' || nullif(reloftype, 0)::regtype, (select 'partition by ' || pg_get_partkeydef(oid) where relkind = 'p'),
-		pg_get_expr(relpartbound, oid),
-		'inherits ' || (select string_agg(h.inhparent::regclass::text, ', ' order by h.inhseqno) from pg_catalog.pg_inherits h where h.inhrelid = r.oid),
+		'of ' || nullif(reloftype, 0)::regtype, (select 'partition by ' || pg_get_partkeydef(r.id) where relkind = 'p'),
+		pg_get_expr(relpartbound, r.id),
+		'inherits ' || (select string_agg(h.inhparent::regclass::text, ', ' order by h.inhseqno) from pg_catalog.pg_inherits h where h.inhrelid = r.id),
 		'with ' || (select string_agg(o, ', ' order by o) from unnest(reloptions) o),
 		case when relkind = 'm' and not relispopulated then 'not populated' end,
 		(select concat_ws(' ', 'server', s.srvname, f.ftoptions::text) from pg_catalog.pg_foreign_table f
-			join pg_catalog.pg_foreign_server s on s.oid = f.ftserver where f.ftrelid = r.oid)), false
+			join pg_catalog.pg_foreign_server s on s.oid = f.ftserver where f.ftrelid = r.id)), false
 	from relation r where relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
 	union all
 	select 'column', relation_name || '.' || quote_ident(attname), concat_ws(' ', place || '.', format_type(atttypid, atttypmod),
@@ -77,53 +77,53 @@ with space as (
 		'default ' || (select pg_get_expr(d.adbin, d.adrelid) from pg_catalog.pg_attrdef d where d.adrelid = attrelid and d.adnum = attnum)), false
 	from attribute
 	union all
-	select class || ' definition', name, pg_get_viewdef(oid), true from relation where relkind in ('v', 'm')
+	select class || ' definition', name, pg_get_viewdef(id), true from relation where relkind in ('v', 'm')
 	union all
 	select 'sequence parameters', r.name, concat_ws(' ', s.seqtypid::regtype, 'start', s.seqstart, 'increment', s.seqincrement, 'from', s.seqmin, 'to', s.seqmax,
 		'cache', s.seqcache, case when s.seqcycle then 'cycle' end,
 		'owned by ' || (select concat(d.refobjid::regclass, '.', quote_ident(a.attname)) from pg_catalog.pg_depend d
 			join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-			where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = r.oid and d.refclassid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i'))), false
-	from relation r join pg_catalog.pg_sequence s on s.seqrelid = r.oid
+			where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = r.id and d.refclassid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i'))), false
+	from relation r join pg_catalog.pg_sequence s on s.seqrelid = r.id
 	union all
-	select 'index', r.name, concat_ws(' ', pg_get_indexdef(r.oid), case when not i.indisvalid then 'invalid' end,
+	select 'index', r.name, concat_ws(' ', pg_get_indexdef(r.id), case when not i.indisvalid then 'invalid' end,
 		case when i.indisprimary then 'primary' end, case when i.indisclustered then 'clustered' end, case when i.indisreplident then 'replica identity' end), false
-	from relation r join pg_catalog.pg_index i on i.indexrelid = r.oid
+	from relation r join pg_catalog.pg_index i on i.indexrelid = r.id
 	union all
 	select 'constraint', quote_ident(c.conname) || ' on ' || coalesce(r.name, d.identity),
 		concat_ws(' ', pg_get_constraintdef(c.oid), case when not c.convalidated then 'not valid' end), false
-	from pg_catalog.pg_constraint c left join relation r on r.oid = c.conrelid left join datatype d on d.oid = c.contypid
-	where c.contype not in ('n', 't') and coalesce(r.oid, d.oid) is not null and coalesce(to_jsonb(c)->>'conparentid', '0') = '0'
+	from pg_catalog.pg_constraint c left join relation r on r.id = c.conrelid left join datatype d on d.id = c.contypid
+	where c.contype not in ('n', 't') and coalesce(r.id, d.id) is not null and coalesce(to_jsonb(c)->>'conparentid', '0') = '0'
 	union all
-	select 'trigger', quote_ident(t.tgname) || ' on ' || r.name, concat_ws(' ', pg_get_triggerdef(t.oid), t.tgenabled), false
-	from pg_catalog.pg_trigger t join relation r on r.oid = t.tgrelid
+	select 'trigger', quote_ident(t.tgname) || ' on ' || r.name, concat_ws(' ', replace(pg_get_triggerdef(t.oid), 'EXECUTE PROCEDURE', 'EXECUTE FUNCTION'), t.tgenabled), false
+	from pg_catalog.pg_trigger t join relation r on r.id = t.tgrelid
 	where not t.tgisinternal and coalesce(to_jsonb(t)->>'tgparentid', '0') = '0'
 	union all
 	select 'rule', quote_ident(w.rulename) || ' on ' || r.name, concat_ws(' ', pg_get_ruledef(w.oid), w.ev_enabled), true
-	from pg_catalog.pg_rewrite w join relation r on r.oid = w.ev_class where w.rulename <> '_RETURN'
+	from pg_catalog.pg_rewrite w join relation r on r.id = w.ev_class where w.rulename <> '_RETURN'
 	union all
 	select 'policy', quote_ident(p.polname) || ' on ' || r.name, concat_ws(' ', p.polcmd, case when p.polpermissive then 'permissive' else 'restrictive' end,
 		'to ' || (select string_agg(case m when 0 then 'public' else pg_get_userbyid(m)::text end, ', ' order by m = 0, pg_get_userbyid(m)) from unnest(p.polroles) m),
 		'using ' || pg_get_expr(p.polqual, p.polrelid), 'check ' || pg_get_expr(p.polwithcheck, p.polrelid)), true
-	from pg_catalog.pg_policy p join relation r on r.oid = p.polrelid
+	from pg_catalog.pg_policy p join relation r on r.id = p.polrelid
 	union all
 	select 'function', identity, concat_ws(' ', coalesce(j->>'prokind', case when j->>'proisagg' = 'true' then 'a' when j->>'proiswindow' = 'true' then 'w' else 'f' end),
-		l.lanname, pg_get_function_arguments(p.oid), 'returns ' || pg_get_function_result(p.oid), provolatile, proparallel,
+		l.lanname, pg_get_function_arguments(p.id), 'returns ' || pg_get_function_result(p.id), provolatile, proparallel,
 		case when proisstrict then 'strict' end, case when prosecdef then 'security definer' end, case when proleakproof then 'leakproof' end,
 		'cost', procost, 'rows', prorows, 'set ' || proconfig::text,
 		(select concat_ws(' ', 'aggregate', a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggtranstype::regtype, a.agginitval, a.aggsortop::regoper)
-			from pg_catalog.pg_aggregate a where a.aggfnoid = p.oid),
+			from pg_catalog.pg_aggregate a where a.aggfnoid = p.id),
 		nullif(probin, ''), prosrc), false
 	from routine p join pg_catalog.pg_language l on l.oid = p.prolang
 	union all
-	select 'function body', identity, substr(pg_get_functiondef(p.oid), strpos(pg_get_functiondef(p.oid), 'BEGIN ATOMIC')), true
+	select 'function body', identity, substr(pg_get_functiondef(p.id), strpos(pg_get_functiondef(p.id), 'BEGIN ATOMIC')), true
 	from routine p where j->>'prosqlbody' is not null and j->>'prokind' <> 'a'
 	union all
 	select 'type', t.identity, concat_ws(' ', t.typtype,
-		'enum ' || (select string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder) from pg_catalog.pg_enum e where e.enumtypid = t.oid),
+		'enum ' || (select string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder) from pg_catalog.pg_enum e where e.enumtypid = t.id),
 		'domain ' || nullif(t.typbasetype, 0)::regtype::text || ' ' || format_type(t.typbasetype, t.typtypmod), case when t.typtype = 'd' and t.typnotnull then 'not null' end,
 		'default ' || t.typdefault,
-		'range of ' || (select g.rngsubtype::regtype::text from pg_catalog.pg_range g where g.rngtypid = t.oid),
+		'range of ' || (select g.rngsubtype::regtype::text from pg_catalog.pg_range g where g.rngtypid = t.id),
 		case when t.typtype = 'b' then concat_ws(' ', t.typinput, t.typoutput, t.typlen, t.typalign, t.typstorage) end), false
 	from datatype t
 	union all

@@ -44,7 +44,7 @@ func PlanVerify(ctx context.Context, source, target secret.DSN) (plan VerifyPlan
 		}
 		sides[i] = r
 		wrong = errors.Join(wrong, r.readable(ctx))
-		tables, err := r.tables(ctx)
+		tables, err := r.tables(ctx, false)
 		wrong = errors.Join(wrong, err)
 		side.plan.Version, side.plan.Tables = r.conn.PgConn().ParameterStatus("server_version"), len(tables)
 		for _, t := range tables {

@@ -18,6 +18,9 @@ type relation struct {
 	// row, nil if there is none.
 	columns []string
 	key     []string
+	// send are, by column, the functions that give floating-point values out
+	// exactly; used where the servers write such values differently.
+	send map[string]string
 	// from is what follows the column list; parts are more conditions, each of
 	// which reads its share: all rows of the relation between them.
 	from  string
@@ -31,6 +34,9 @@ func (r *relation) selects(columns []string, part string) string {
 	quoted := make([]string, len(columns))
 	for i, c := range columns {
 		quoted[i] = Quote(c)
+		if f := r.send[c]; f != "" {
+			quoted[i] = f + "(" + quoted[i] + ") as " + quoted[i]
+		}
 	}
 	return "select " + strings.Join(quoted, ", ") + " from " + r.from + part
 }
@@ -45,13 +51,17 @@ const relationQuery = `
 		case when coalesce(m.amname, 'heap') = 'heap' then pg_relation_size(c.oid) / current_setting('block_size')::int else 0 end,
 		array(select a.attname::text from pg_catalog.pg_attribute a
 			where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum),
+		array(select case when b.oid = any(%[2]s) then b.typsend::text when b.typcategory = 'A' and b.typelem = any(%[2]s) then 'array_send' else '' end
+			from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
+			join pg_catalog.pg_type b on b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
+			where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum),
 		coalesce((select k.columns from (
 			select i.indisprimary, c2.relname, array_agg(a.attname::text order by p.place) as columns, bool_and(a.attnotnull) as certain
 			from pg_catalog.pg_index i
 			join pg_catalog.pg_class c2 on c2.oid = i.indexrelid
 			cross join lateral unnest(i.indkey::int2[]) with ordinality p(attnum, place)
 			join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = p.attnum
-			where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null and p.place <= i.%s
+			where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null and p.place <= i.%[1]s
 			group by 1, 2) k where k.certain order by k.indisprimary desc, cardinality(k.columns), k.relname limit 1), '{}'),
 		coalesce(x.filter, '')
 	from pg_catalog.pg_class c
@@ -65,6 +75,13 @@ const relationQuery = `
 		and (x.relation is not null or not exists (select from pg_catalog.pg_depend d
 			where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))`
 
+// floating are the types whose text form was shortened in version 12: float4,
+// float8, point, lseg, path, box, polygon, line and circle.
+const floating = "array[700, 701, 600, 601, 602, 603, 604, 628, 718]::oid[]"
+
+// firstShortest is the first version that writes the shortest exact text.
+const firstShortest = 12_00_00
+
 // firstIncluded is the first version whose indexes may include columns.
 const firstIncluded = 11_00_00
 
@@ -74,12 +91,14 @@ const firstRange = 14_00_00
 // partBytes is about how much of a large table one part holds.
 const partBytes = 256 << 20
 
-func (r *reading) tables(ctx context.Context) ([]*relation, error) {
+// tables lists the side's tables; exact asks for floating-point values by
+// their bytes.
+func (r *reading) tables(ctx context.Context, exact bool) ([]*relation, error) {
 	width := "indnatts"
 	if r.version >= firstIncluded {
 		width = "indnkeyatts"
 	}
-	rows, err := r.conn.Query(ctx, fmt.Sprintf(relationQuery, width))
+	rows, err := r.conn.Query(ctx, fmt.Sprintf(relationQuery, width, floating))
 	if err != nil {
 		return nil, fmt.Errorf("list tables of %s: %w", r.side, err)
 	}
@@ -87,7 +106,14 @@ func (r *reading) tables(ctx context.Context) ([]*relation, error) {
 		t := &relation{class: ClassRow}
 		var pages int64
 		var filter string
-		err := row.Scan(&t.name, &t.rows, &t.bytes, &pages, &t.columns, &t.key, &filter)
+		var send []string
+		err := row.Scan(&t.name, &t.rows, &t.bytes, &pages, &t.columns, &send, &t.key, &filter)
+		if exact {
+			t.send = map[string]string{}
+			for i, c := range t.columns {
+				t.send[c] = send[i]
+			}
+		}
 		t.from = "only " + t.name + " " + filter
 		t.parts = []string{""}
 		if filter == "" && r.version >= firstRange {
