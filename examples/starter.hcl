@@ -41,8 +41,25 @@ stage "move" {
 }
 
 stage "open" {
+  # A gate waits for a time, for people, or for both. This time has passed. To
+  # have people decide, name them and ask:
+  #
+  #   people {
+  #     kim  = "lead"
+  #     park = "database"
+  #   }
+  #
+  #   gate "go" {
+  #     ask       = "All green. Open?"
+  #     approvals = 1 # evac approve go --as park; whoever runs it may not
+  #   }
+  gate "not_before" {
+    at = "2026-01-01T00:00:00Z"
+  }
+
   step "shell" "look" {
-    why = "the last look before people come"
-    run = "cat starter/data"
+    why   = "the last look before people come"
+    run   = "cat starter/data"
+    after = [gate.not_before]
   }
 }
