@@ -169,6 +169,10 @@ func (g group) end(ended <-chan ending, grace time.Duration) error {
 		signal   syscall.Signal
 		patience time.Duration
 	}{{syscall.SIGTERM, grace}, {syscall.SIGKILL, killTime}} {
+		// Looked at just before: the group's number may be another's by now.
+		if leader, others, err := g.members(); err != nil || !leader && !others {
+			return err
+		}
 		if err := g.signal(try.signal); err != nil {
 			return err
 		}

@@ -64,13 +64,17 @@ func (s *Shell) Recover(ctx context.Context, env *step.Env, plan step.Plan) (ste
 		return at.Run.output(e), true, nil
 	}
 	if d.Verify != "" {
-		if _, notDone := s.quick(ctx, env, d.Dir, d.Verify); notDone == nil {
+		_, notDone := s.quick(ctx, env, d.Dir, d.Verify)
+		switch {
+		case notDone == nil:
 			e.Exit = -1
 			return at.Run.output(e), true, nil
+		case ctx.Err() != nil:
+			return nil, false, fault.Wrap(fault.KindOf(notDone), "verify command", notDone, "")
 		}
 	}
 	if how == failedNow {
-		return nil, false, at.Run.failure("run command", exitError(e.Exit, at.Run.tail(tailLimit)))
+		return nil, false, at.Run.failure("run command", at.Run.complaint(e))
 	}
 	return nil, false, nil
 }
@@ -79,7 +83,7 @@ func (s *Shell) Recover(ctx context.Context, env *step.Env, plan step.Plan) (ste
 type finding int
 
 const (
-	unknown   finding = iota // nothing tells how it ended, or it ended badly back then
+	unknown   finding = iota // nothing tells its true end, or it ended badly back then
 	endedWell                // it ended with 0 and nobody had asked it to end
 	failedNow                // it was waited for and ended badly
 )
@@ -98,15 +102,37 @@ func (s *Shell) rejoin(ctx context.Context, env *step.Env, g group) (ending, fin
 		return e, unknown, g.failure("await command", err)
 	case known && e.Exit == 0 && !e.Terminated:
 		return e, endedWell, nil
-	case known && !before:
+	case known && !before && e.Exit != 0:
 		return e, failedNow, nil
 	}
 	return e, unknown, nil
 }
 
-// carry has a command carried out by a keeper. save journals its group; only
-// then does the command begin.
+// carry has a command carried out and waits for its end.
 func (s *Shell) carry(ctx context.Context, env *step.Env, name, command, dir string, save func(group) error) (group, ending, error) {
+	k, err := s.begin(env, name, command, dir, save)
+	if err != nil {
+		return group{}, ending{}, err
+	}
+	e, known, err := k.await(ctx, k.ended, s.Grace, env.Progress.Note)
+	switch {
+	case err == nil && !known:
+		err = errors.New("its process group was killed")
+	case err == nil:
+		err = k.complaint(e)
+	}
+	if err != nil {
+		return k.group, e, k.failure(name+" command", err)
+	}
+	if e.Error != "" {
+		env.Log.Warn("the command went well, its output is not whole", "cause", e.Error)
+	}
+	return k.group, e, nil
+}
+
+// begin has a keeper begin a command. save journals the keeper's group before
+// the command can do anything.
+func (s *Shell) begin(env *step.Env, name, command, dir string, save func(group) error) (*keeper, error) {
 	base := filepath.Join(env.Scratch, name+"-"+strconv.Itoa(env.Attempt))
 	o := order{
 		Command: command, Env: s.environ(env), Dir: dir, Secrets: s.secrets(env),
@@ -114,33 +140,30 @@ func (s *Shell) carry(ctx context.Context, env *step.Env, name, command, dir str
 	}
 	// An older exit file of this name speaks of another command.
 	if err := (group{Exit: o.Exit}).distrust(); err != nil {
-		return group{}, ending{}, fmt.Errorf("prepare scratch directory: %w", err)
+		return nil, fmt.Errorf("prepare scratch directory: %w", err)
 	}
 	k, err := startKeeper(o, mark(env))
 	if err != nil {
-		return group{}, ending{}, fmt.Errorf("start keeper: %w", err)
+		return nil, fmt.Errorf("start keeper: %w", err)
 	}
 	if err := save(k.group); err != nil {
-		return k.group, ending{}, errors.Join(err, k.dismiss())
+		return nil, errors.Join(err, k.dismiss())
 	}
 	if err := k.open(); err != nil {
-		return k.group, ending{}, fmt.Errorf("start command: %w", err)
+		return nil, fmt.Errorf("start command: %w", err)
 	}
-	e, known, err := k.await(ctx, k.ended, s.Grace, env.Progress.Note)
-	op := name + " command"
+	return k, nil
+}
+
+// complaint is what is wrong with the end of a command, nil if nothing is.
+func (g group) complaint(e ending) error {
 	switch {
-	case err != nil:
-		return k.group, e, k.failure(op, err)
-	case !known:
-		return k.group, e, k.failure(op, errors.New("its process group was killed"))
-	case e.Exit != 0 && e.Error != "":
-		return k.group, e, k.failure(op, errors.New(e.Error))
-	case e.Exit != 0:
-		return k.group, e, k.failure(op, exitError(e.Exit, k.tail(tailLimit)))
+	case e.Exit == 0:
+		return nil
 	case e.Error != "":
-		env.Log.Warn("the command went well, its output is not whole", "cause", e.Error)
+		return errors.New(e.Error)
 	}
-	return k.group, e, nil
+	return exitError(e.Exit, g.tail(tailLimit))
 }
 
 // failure is an error of a command, with the way to its output.
@@ -193,10 +216,10 @@ func (s *Shell) Undo(ctx context.Context, env *step.Env, done step.Done) error {
 			return err
 		}
 	}
-	if at.Run == nil && len(done.Output) == 0 || d.Undo == "" {
-		return nil // nothing was ever done, or there is no way back
+	if at.Run == nil && len(done.Output) == 0 {
+		return nil // nothing was ever done
 	}
-	if err := s.stop(ctx, at.Run); err != nil {
+	if err := s.stop(ctx, at.Run); err != nil || d.Undo == "" {
 		return err
 	}
 	save := func(g group) error { return env.Checkpoint.Save(ctx, saved{Run: at.Run, Undo: &g}) }
@@ -211,9 +234,6 @@ func (s *Shell) stop(ctx context.Context, g *group) error {
 		return nil
 	}
 	if _, ended, err := readEnding(g.Exit); err != nil || ended {
-		return err
-	}
-	if leader, others, err := g.members(); err != nil || !leader && !others {
 		return err
 	}
 	watching, stop := context.WithCancel(ctx)
