@@ -7,9 +7,9 @@ import _ "embed" // the runbooks
 // moves to a newer major version.
 //
 //go:embed moving-day.hcl
-var MovingDay string
+var MovingDay []byte
 
 // Starter is what `evac init` writes: it works anywhere and asks nobody.
 //
 //go:embed starter.hcl
-var Starter string
+var Starter []byte

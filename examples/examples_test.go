@@ -15,15 +15,15 @@ func TestRunbooksParseAndAreFormatted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, text := range map[string]string{"moving-day.hcl": examples.MovingDay, "starter.hcl": examples.Starter} {
-		if _, wrong := runbook.Parse(file, []byte(text), registry); wrong.Err() != nil {
+	for file, text := range map[string][]byte{"moving-day.hcl": examples.MovingDay, "starter.hcl": examples.Starter} {
+		if _, wrong := runbook.Parse(file, text, registry); wrong.Err() != nil {
 			t.Error(wrong.Err())
 		}
-		formatted, wrong := runbook.Format(file, []byte(text))
+		formatted, wrong := runbook.Format(file, text)
 		if wrong.Err() != nil {
 			t.Error(wrong.Err())
 		}
-		if diff := cmp.Diff(string(formatted), text); diff != "" {
+		if diff := cmp.Diff(string(formatted), string(text)); diff != "" {
 			t.Errorf("%s is not as evac fmt would write it (-fmt +file):\n%s", file, diff)
 		}
 	}

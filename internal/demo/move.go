@@ -174,7 +174,7 @@ func (o *Options) prepare() error {
 	if len(there) > 0 {
 		return fault.New(fault.Invalid, fmt.Sprintf("make a demo in %q: it is not empty", dir), "name another directory with --dir")
 	}
-	return os.WriteFile(world.Paths{Dir: dir}.Runbook(), []byte(examples.MovingDay), 0o644)
+	return os.WriteFile(world.Paths{Dir: dir}.Runbook(), examples.MovingDay, 0o644)
 }
 
 func (o Options) self(args ...string) []string {
