@@ -13,18 +13,25 @@ import (
 func (b *Bound) NamedFiles() []string {
 	var files []string
 	for _, n := range b.Nodes {
-		if n.Kind != "shell" {
-			continue
-		}
-		fields, _ := b.Fields(n, noOutputs) // what is wrong with them, Bind has reported
-		dir := filepath.Dir(b.File)
-		if text, ok := fields["dir"].(string); ok {
-			dir = under(dir, text)
-		}
-		for _, name := range []string{"run", "check", "verify", "undo"} {
-			if command, ok := fields[name].(string); ok {
-				files = append(files, existing(dir, command)...)
-			}
+		files = append(files, b.FilesOf(n, filepath.Dir(b.File))...)
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
+// FilesOf is NamedFiles of one node, with dir as the runbook's directory.
+func (b *Bound) FilesOf(n *Node, dir string) []string {
+	if n.Kind != "shell" {
+		return nil
+	}
+	fields, _ := b.Fields(n, noOutputs) // what is wrong with them, Bind has reported
+	if text, ok := fields["dir"].(string); ok {
+		dir = under(dir, text)
+	}
+	var files []string
+	for _, name := range []string{"run", "check", "verify", "undo"} {
+		if command, ok := fields[name].(string); ok {
+			files = append(files, existing(dir, command)...)
 		}
 	}
 	slices.Sort(files)

@@ -132,7 +132,13 @@ func (b *binder) checkPlace(n *Node, f *fieldDef, live map[string]livePlace) {
 	if len(waits) > 0 || len(found) > 0 || out == nil {
 		return
 	}
-	place, ok := live[placeOf(f, out)]
+	name := placeOf(f, out)
+	if name == "" {
+		b.list.Add(diag.At(f.expr.Range(), "target %q of %s: the stand-in of drill %q is empty", f.Name, n.inst.def.what(), b.Drill).
+			See("the drill is here", b.drill.Range))
+		return
+	}
+	place, ok := live[name]
 	if !ok {
 		return
 	}
@@ -155,7 +161,7 @@ func placeOf(f *fieldDef, value any) string {
 		return string(f.Type) + describePlain(value)
 	}
 	if f.Type == step.TypeDSN && !pointsElsewhere(text) {
-		shown := secret.NewDSN(text).String()
+		shown := secret.NewDSN(text).String() // "" of ""
 		shown = shown[strings.LastIndex(shown, "@")+1:]
 		return strings.ToLower(strings.Replace(shown, ":5432/", "/", 1))
 	}

@@ -204,6 +204,14 @@ func (l List) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
+// WriteJSON writes the list as one line of JSON, {"type":"diagnostics", …}.
+func (l List) WriteJSON(w io.Writer) error {
+	return json.NewEncoder(w).Encode(struct {
+		Type        string `json:"type"`
+		Diagnostics List   `json:"diagnostics"`
+	}{"diagnostics", l})
+}
+
 func placeOf(text string, rng hcl.Range) jsonPlace {
 	return jsonPlace{text, rng.Filename, rng.Start.Line, rng.Start.Column, rng.End.Line, rng.End.Column}
 }
