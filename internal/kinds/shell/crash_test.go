@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/kinds/shell"
 	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/step"
@@ -338,5 +339,31 @@ func TestResumedCommandTimesOut(t *testing.T) {
 	}
 	if began, _ := effects(t, c.Dir); began != 1 {
 		t.Errorf("began %d times, want 1", began)
+	}
+}
+
+// TestLostRunLeavesTheCommand: a conductor that another has relieved must not
+// end the command that the other awaits.
+func TestLostRunLeavesTheCommand(t *testing.T) {
+	env := testenv.Env(t)
+	s := &shell.Shell{Command: slowCommand, Grace: time.Second}
+	plan := check(t, s, env)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	relieved := make(chan error, 1)
+	go func() {
+		_, err := s.Run(ctx, env, plan)
+		relieved <- err
+	}()
+	eventually(t, func() bool { began, _ := effects(t, env.Dir); return began == 1 })
+	cancel(fault.New(fault.Busy, "another conductor has taken over", ""))
+	if err := <-relieved; fault.KindOf(err) != fault.Busy {
+		t.Errorf("the relieved conductor: %v", err)
+	}
+	release(t, env.Dir)
+	if _, err := s.Run(t.Context(), env, plan); err != nil {
+		t.Error(err)
+	}
+	if began, ended := effects(t, env.Dir); began != 1 || ended != 1 {
+		t.Errorf("began %d, ended %d, want once", began, ended)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"github.com/evac-io/evac/internal/fault"
 )
 
 // keeperMark stands in a keeper's environment. A program that is started as a
@@ -142,7 +144,11 @@ func (g group) await(ctx context.Context, ended <-chan ending, grace time.Durati
 		case e, known := <-ended:
 			return e, known, nil
 		case <-ctx.Done():
-			return ending{}, false, errors.Join(context.Cause(ctx), g.end(ended, grace), g.distrust())
+			cause := context.Cause(ctx)
+			if fault.KindOf(cause) == fault.Busy {
+				return ending{}, false, cause // the command is awaited by who has taken the run over
+			}
+			return ending{}, false, errors.Join(cause, g.end(ended, grace), g.distrust())
 		case <-tick.C:
 			if line := lastLine(g.tail(noteLimit)); line != "" && line != last {
 				last = line
