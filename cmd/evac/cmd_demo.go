@@ -147,4 +147,3 @@ func (a *app) showDemo(result demo.Result, err error) error {
 	}
 	return errors.Join(demo.Print(a.out, result), err)
 }
-

@@ -134,7 +134,9 @@ func (f kindFlags) step(kind step.Kind, schema step.Schema) (step.Step, *secret.
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, fault.Wrap(fault.Invalid, "", err, "evac kinds "+kind.Name)
 	}
-	return s, schema.Secrets(s), nil
+	known := &secret.Redactor{}
+	schema.Redact(s, known)
+	return s, known, nil
 }
 
 // alone runs one step by itself: a run of one step, found again by its kind

@@ -27,7 +27,7 @@ func (a *app) initCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("write runbook: %w", err)
 			}
-			_, err = f.WriteString(examples.Starter)
+			_, err = f.Write([]byte(examples.Starter))
 			if err := errors.Join(err, f.Close()); err != nil {
 				return fmt.Errorf("write runbook: %w", err)
 			}

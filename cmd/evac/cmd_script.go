@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -64,7 +65,7 @@ func (a *app) scriptNode(w io.Writer, bound *runbook.Bound, n *runbook.Node) []s
 	return needed
 }
 
-func noOutputs(string) ([]byte, bool) { return nil, false }
+func noOutputs(string) (json.RawMessage, bool) { return nil, false }
 
 // secretVariable names the environment variable that a secret field takes its
 // value from: the runbook's own variable if the field is just that.

@@ -68,7 +68,9 @@ func (a *app) diagnose(diags runbook.Diagnostics) error {
 		return nil
 	}
 	if a.json {
-		return errors.Join(diags.WriteJSON(a.out), saidError{err})
+		object, wrong := json.Marshal(map[string]any{"type": "diagnostics", "diagnostics": diags})
+		_, wrong2 := fmt.Fprintln(a.out, string(object))
+		return errors.Join(wrong, wrong2, saidError{err})
 	}
 	return errors.Join(diags.Write(a.err, colorful(a.err)), saidError{err})
 }

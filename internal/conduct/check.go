@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -69,6 +68,7 @@ func (p *Program) checkNode(ctx context.Context, n *runbook.Node, scratch string
 		c.Err = err
 		return c
 	}
+	schema.Redact(s, p.Secrets)
 	c.Effect, c.Fields = kind.EffectOf(s), schema.Encode(s)
 	if len(c.Waits) > 0 {
 		return c
@@ -147,7 +147,7 @@ func (p *Program) freeze() (map[string]string, error) {
 	frozen := map[string]string{}
 	for _, n := range p.Nodes {
 		for _, file := range p.Files(n) {
-			hash, err := hashFile(p.path(file))
+			hash, err := hashFile(file)
 			if err != nil {
 				return nil, fault.Wrap(fault.Invalid, "freeze file "+quote(file)+" of step "+quote(n.ID), err, "")
 			}
@@ -155,13 +155,6 @@ func (p *Program) freeze() (map[string]string, error) {
 		}
 	}
 	return frozen, nil
-}
-
-func (p *Program) path(file string) string {
-	if filepath.IsAbs(file) {
-		return file
-	}
-	return filepath.Join(p.Dir, file)
 }
 
 // readOnlyEnv is the Env of a check: nothing of it reaches the journal.

@@ -366,7 +366,7 @@ func (c *conductor) filesUnchanged(n *runbook.Node) error {
 		if !frozen {
 			continue
 		}
-		got, err := hashFile(c.p.path(file))
+		got, err := hashFile(file)
 		if err == nil && got != want {
 			err = errors.New("its content is different")
 		}

@@ -31,7 +31,7 @@ type Program struct {
 	Build func(n *runbook.Node, outputs runbook.Outputs) (step.Step, []runbook.Unknown, error)
 	// When tells whether a node's condition holds.
 	When func(n *runbook.Node, outputs runbook.Outputs) (bool, []runbook.Unknown, error)
-	// Files are the files that a node's commands name.
+	// Files are the absolute paths of the files that a node's commands name.
 	Files func(n *runbook.Node) []string
 
 	byID map[string]*runbook.Node
@@ -139,6 +139,8 @@ func (p *Program) build(n *runbook.Node, st *journal.State) (step.Step, error) {
 	if s == nil {
 		return nil, unknownError(waits)
 	}
+	_, schema, _ := p.Kinds.Kind(n.Kind)
+	schema.Redact(s, p.Secrets)
 	return s, nil
 }
 

@@ -42,9 +42,8 @@ func (s Schema) FieldsHash(of Step) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Secrets collects what must not be seen of a step's fields.
-func (s Schema) Secrets(of Step) *secret.Redactor {
-	known := &secret.Redactor{}
+// Redact makes known what must not be seen of a step's fields.
+func (s Schema) Redact(of Step, known *secret.Redactor) {
 	source := reflect.ValueOf(of).Elem()
 	for _, f := range s.Fields {
 		switch t := source.FieldByIndex(f.index).Interface().(type) {
@@ -60,5 +59,4 @@ func (s Schema) Secrets(of Step) *secret.Redactor {
 			}
 		}
 	}
-	return known
 }

@@ -1,6 +1,9 @@
 package conduct
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/evac-io/evac/internal/journal"
 	"github.com/evac-io/evac/internal/runbook"
 	"github.com/evac-io/evac/internal/secret"
@@ -23,16 +26,13 @@ func FromRunbook(b *runbook.Bound, dir, file string, kinds *step.Registry) *Prog
 			yes, waits, diags := b.When(n, out)
 			return yes, waits, diags.Err()
 		},
-		Files: b.NamedFiles,
+		Files: func(n *runbook.Node) []string { return b.FilesOf(n, dir) },
 	}
 	if b.Drill != "" {
 		p.Body.Mode = journal.Drill
 	}
-	for name, value := range b.Secrets {
-		p.Body.Secrets = append(p.Body.Secrets, name)
-		p.Secrets.Add(value.Reveal())
-		p.Secrets.AddDSN(secret.NewDSN(value.Reveal()))
-	}
+	p.Body.Secrets = slices.Sorted(maps.Keys(b.Secrets))
+	b.Redact(p.Secrets)
 	for _, person := range b.People {
 		p.Body.People[person.Name] = person.Role
 	}
@@ -44,4 +44,3 @@ func FromRunbook(b *runbook.Bound, dir, file string, kinds *step.Registry) *Prog
 	}
 	return p
 }
-
