@@ -74,7 +74,7 @@ func mutual(kind step.Kind) []string {
 
 // addField makes a flag of a field and gives the way to read it.
 func addField(cmd *cobra.Command, field step.Field) func() (any, bool) {
-	name := strings.ReplaceAll(field.Name, "_", "-")
+	name := field.Flag()
 	flags := cmd.Flags()
 	given := func() bool { return flags.Changed(name) }
 	usage := field.Doc
@@ -128,7 +128,10 @@ func (f kindFlags) step(kind step.Kind, schema step.Schema) (step.Step, *secret.
 	s := kind.New()
 	var errs []error
 	for _, wrong := range schema.Decode(values, s) {
-		flag := "--" + strings.ReplaceAll(wrong.Field, "_", "-")
+		flag := wrong.Field
+		if field, ok := schema.Field(wrong.Field); ok {
+			flag = "--" + field.Flag()
+		}
 		errs = append(errs, fault.Wrap(fault.Invalid, flag, wrong.Err, ""))
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -182,7 +185,7 @@ func (a *app) warnPasswords(schema step.Schema, f kindFlags) {
 			continue
 		}
 		if field.Type == step.TypeSecret || secret.NewDSN(s).Password() != "" {
-			fmt.Fprintf(a.err, "evac: warning: --%s holds a secret on the command line, where ps shows it; env:NAME or @FILE keeps it hidden\n", strings.ReplaceAll(field.Name, "_", "-"))
+			fmt.Fprintf(a.err, "evac: warning: --%s holds a secret on the command line, where ps shows it; env:NAME or @FILE keeps it hidden\n", field.Flag())
 		}
 	}
 }

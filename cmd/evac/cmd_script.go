@@ -86,7 +86,7 @@ func scriptFlags(schema step.Schema, s step.Step, variable func(field string) st
 		if !set {
 			continue
 		}
-		name := "--" + strings.ReplaceAll(f.Name, "_", "-")
+		name := "--" + f.Flag()
 		switch v := value.(type) {
 		case secret.String:
 			needed = append(needed, variable(f.Name))

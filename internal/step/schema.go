@@ -51,6 +51,17 @@ type Field struct {
 	index []int
 }
 
+// Flag is the field's flag in the kind's own command, without the dashes. A
+// field that is called like one of the command's own verbs (the commands of a
+// shell step) says what it is.
+func (f Field) Flag() string {
+	switch f.Name {
+	case "check", "verify", "undo":
+		return f.Name + "-command"
+	}
+	return strings.ReplaceAll(f.Name, "_", "-")
+}
+
 // Schema is what a kind's struct says of itself.
 type Schema struct {
 	Kind   string  `json:"kind"`

@@ -83,7 +83,7 @@ func command(k step.Kind, s step.Schema) string {
 	return strings.Join(words, " ") + optional + verbs + " [--json]"
 }
 
-func flagOf(f step.Field) string { return "--" + strings.ReplaceAll(f.Name, "_", "-") }
+func flagOf(f step.Field) string { return "--" + f.Flag() }
 
 // placeholder stands for a flag's value.
 func placeholder(f step.Field) string {
