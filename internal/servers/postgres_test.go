@@ -17,8 +17,6 @@ import (
 	"github.com/evac-io/evac/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
-
 func TestTwoMajors(t *testing.T) {
 	for _, which := range []testenv.Which{testenv.Older, testenv.Newer} {
 		start := time.Now()

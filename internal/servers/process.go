@@ -48,7 +48,7 @@ func launch(cmd *exec.Cmd, as *account, logFile string, dieWithParent syscall.Si
 // alive tells whether the process still runs.
 func (p *process) alive() bool {
 	if p.exited == nil {
-		return !errors.Is(syscall.Kill(p.pid, 0), syscall.ESRCH)
+		return !errors.Is(syscall.Kill(p.pid, 0), syscall.ESRCH) && !zombie(p.pid)
 	}
 	select {
 	case <-p.exited:
@@ -67,6 +67,19 @@ func (p *process) end(ctx context.Context, sig syscall.Signal) error {
 		return fmt.Errorf("signal process %d: %w", p.pid, err)
 	}
 	return until(ctx, pollEvery, func() (bool, error) { return !p.alive(), nil })
+}
+
+// serverEnv is what a server gets of this process's environment: what finds
+// its libraries and the time, never a variable that may be a secret. Its home
+// is one that its account may enter.
+func serverEnv(home string) []string {
+	env := []string{"HOME=" + home, "LC_ALL=C"}
+	for _, name := range []string{"PATH", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} {
+		if value, set := os.LookupEnv(name); set {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
 }
 
 // FreePort is a TCP port of 127.0.0.1 that nobody listens on just now.

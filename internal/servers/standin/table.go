@@ -54,7 +54,7 @@ type server struct {
 }
 
 // Keywords that say nothing to a stand-in.
-var ignored = []string{"mode", "timeout", "option", "maxconn", "log", "balance", "retries", "load-server-state-from-file", "default-server"}
+var ignored = []string{"mode", "timeout", "option", "maxconn", "log", "balance", "retries", "load-server-state-from-file"}
 
 func newTable(c *haproxy.Config) (*table, error) {
 	t := &table{socket: socketPath(c)}
@@ -198,7 +198,8 @@ func (b *backend) read(l haproxy.Line) error {
 }
 
 func refuse(l haproxy.Line) error {
-	if slices.Contains(ignored, l.Words[0]) {
+	otherwise := l.Words[0] == "balance" && !slices.Equal(l.Words[1:], []string{"roundrobin"})
+	if slices.Contains(ignored, l.Words[0]) && !otherwise {
 		return nil
 	}
 	return fmt.Errorf("%s: %q is not for it", l, strings.Join(l.Words, " "))
