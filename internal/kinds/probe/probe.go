@@ -11,7 +11,7 @@ import (
 	"github.com/evac-io/evac/internal/step"
 )
 
-// Patience is how often and how long a probe looks.
+// patience is how often and how long a probe looks.
 type patience struct {
 	within time.Duration // in which it must come true; 0: at the first look
 	times  int           // how often in a row it must be true

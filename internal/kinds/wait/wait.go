@@ -79,14 +79,14 @@ func (w *Wait) deadline(now time.Time, drill bool) (time.Time, error) {
 	case w.Until == "":
 		return now.Add(w.For), nil
 	case drill:
-		_, err := Moment(w.Until, now)
+		_, err := moment(w.Until, now)
 		return now, err
 	}
-	return Moment(w.Until, now)
+	return moment(w.Until, now)
 }
 
-// Moment reads RFC 3339, or HH:MM as the time of that name nearest to now.
-func Moment(text string, now time.Time) (time.Time, error) {
+// moment reads RFC 3339, or HH:MM as the time of that name nearest to now.
+func moment(text string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t, nil
 	}

@@ -1,4 +1,4 @@
-package wait_test
+package wait
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/evac-io/evac/internal/fault"
-	"github.com/evac-io/evac/internal/kinds/wait"
 	"github.com/evac-io/evac/internal/step"
 	"github.com/evac-io/evac/internal/testenv"
 )
@@ -29,20 +28,20 @@ func TestMoment(t *testing.T) {
 		{"2026-11-21 10:00", "2026-11-23T02:00:00+09:00", "2026-11-23 02:00"},
 	}
 	for _, test := range tests {
-		got, err := wait.Moment(test.text, at(test.now))
+		got, err := moment(test.text, at(test.now))
 		if err != nil || !got.Equal(at(test.want)) {
 			t.Errorf("%s seen at %s: %s, %v, want %s", test.text, test.now, got, err, test.want)
 		}
 	}
 	for _, bad := range []string{"", "2", "25:00", "02:60", "tomorrow"} {
-		if got, err := wait.Moment(bad, at("2026-11-21 10:00")); fault.KindOf(err) != fault.Invalid {
+		if got, err := moment(bad, at("2026-11-21 10:00")); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%q: %s, %v, want invalid", bad, got, err)
 		}
 	}
 }
 
 func TestCheckWantsOneOfTwo(t *testing.T) {
-	for _, w := range []wait.Wait{{}, {For: time.Second, Until: "02:00"}, {Until: "nonsense"}} {
+	for _, w := range []Wait{{}, {For: time.Second, Until: "02:00"}, {Until: "nonsense"}} {
 		if _, err := w.Check(t.Context(), testenv.Env(t)); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%+v: %v, want invalid", w, err)
 		}
@@ -51,7 +50,7 @@ func TestCheckWantsOneOfTwo(t *testing.T) {
 
 func TestResumeDoesNotStartOver(t *testing.T) {
 	env := testenv.Env(t)
-	w := &wait.Wait{For: 400 * time.Millisecond}
+	w := &Wait{For: 400 * time.Millisecond}
 	began := time.Now()
 	plan, err := w.Check(t.Context(), env)
 	if err != nil {
@@ -72,7 +71,7 @@ func TestResumeDoesNotStartOver(t *testing.T) {
 
 func TestPassedTimeIsNotWaitedFor(t *testing.T) {
 	env := testenv.Env(t)
-	w := &wait.Wait{Until: time.Now().Add(-time.Hour).Format(time.RFC3339)}
+	w := &Wait{Until: time.Now().Add(-time.Hour).Format(time.RFC3339)}
 	plan, err := w.Check(t.Context(), env)
 	if err != nil || len(plan.Warnings) != 1 {
 		t.Errorf("%+v, %v, want a warning", plan, err)
@@ -85,7 +84,7 @@ func TestPassedTimeIsNotWaitedFor(t *testing.T) {
 func TestDrillDoesNotWaitForATime(t *testing.T) {
 	env := testenv.Env(t)
 	env.Drill = true
-	w := &wait.Wait{Until: time.Now().Add(5 * time.Hour).Format(time.RFC3339)}
+	w := &Wait{Until: time.Now().Add(5 * time.Hour).Format(time.RFC3339)}
 	plan, err := w.Check(t.Context(), env)
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +96,7 @@ func TestDrillDoesNotWaitForATime(t *testing.T) {
 
 func TestVerifyReadsTheClock(t *testing.T) {
 	ahead := time.Now().Add(time.Hour).Format(time.RFC3339)
-	if err := (&wait.Wait{}).Verify(t.Context(), testenv.Env(t), step.Done{Output: []byte(`{"until":"` + ahead + `"}`)}); err == nil {
+	if err := (&Wait{}).Verify(t.Context(), testenv.Env(t), step.Done{Output: []byte(`{"until":"` + ahead + `"}`)}); err == nil {
 		t.Error("verify held an hour too early")
 	}
 }
