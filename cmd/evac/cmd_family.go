@@ -206,7 +206,7 @@ func (a *app) runAlone(ctx context.Context, j *journal.Journal, program *conduct
 			if err := s.resumed(ctx, j, run); err != nil {
 				return err
 			}
-			return s.close(run, conduct.Resume(ctx, o, program, run, true))
+			return s.closeAlone(ctx, j, run, conduct.Resume(ctx, o, program, run, true))
 		}
 	}
 	checked, err := conduct.Check(ctx, program, 1)
@@ -217,7 +217,7 @@ func (a *app) runAlone(ctx context.Context, j *journal.Journal, program *conduct
 		return err
 	}
 	run, err = conduct.Start(ctx, o, program, checked)
-	return s.close(run, err)
+	return s.closeAlone(ctx, j, run, err)
 }
 
 // checkAlone shows what the step would do.
@@ -245,7 +245,7 @@ func (a *app) undoAlone(ctx context.Context, j *journal.Journal, program *conduc
 	if err := s.resumed(ctx, j, run); err != nil {
 		return err
 	}
-	return s.close(run, conduct.Resume(ctx, s.options(ctx, j), program, run, false))
+	return s.closeAlone(ctx, j, run, conduct.Resume(ctx, s.options(ctx, j), program, run, false))
 }
 
 // verifyAlone proves again what the newest run of this step did; without one,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -93,6 +94,82 @@ func (s *show) close(run string, err error) error {
 		s.result = view.RunResult(s.view.Snapshot(), err)
 	}
 	return err
+}
+
+// closeAlone makes the one step's end the command's result: what it found is
+// shown, and it exits with its own code instead of that of a held run.
+func (s *show) closeAlone(ctx context.Context, j *journal.Journal, run string, err error) error {
+	if run == "" {
+		return err
+	}
+	st, wrong := j.Load(ctx, run)
+	if wrong != nil {
+		return errors.Join(err, wrong)
+	}
+	n := st.Nodes[0]
+	found := n.Output
+	var held *conduct.HeldError
+	if errors.As(err, &held) && n.Fail != nil {
+		found, err = n.Fail.Output, failure(n.Fail)
+	}
+	s.result = s.aloneResult(st, n, found, err)
+	s.showDifferences(found)
+	return err
+}
+
+// failure is the error as the step gave it, from the journal.
+func failure(b *journal.FailBody) error {
+	return fault.New(fault.KindOfCode(b.Exit), b.Error, strings.Join(b.Hints, "; "))
+}
+
+// aloneResult is the result of one step: its output's fields beside the run's.
+func (s *show) aloneResult(st *journal.State, n *journal.NodeState, found json.RawMessage, err error) view.Result {
+	fields := map[string]any{}
+	if len(found) > 0 {
+		if wrong := json.Unmarshal(found, &fields); wrong != nil {
+			fields["output"] = found // no object: as it is
+		}
+	}
+	delete(fields, differencesField) // each has been an object of its own
+	fields["run"], fields["head"], fields["result"] = st.Run, st.Head, st.Result
+	sentence := fmt.Sprintf("%s: %s; run %s, head %s", n.ID, n.Phase, st.Run, st.Head)
+	if err != nil {
+		sentence = ""
+	}
+	return view.Result{Sentence: sentence, Data: fields, Err: err}
+}
+
+// differencesField is where a comparing kind's output lists what differs.
+const differencesField = "differences"
+
+// difference is one row or object that is not the same on both sides.
+type difference struct {
+	Table  string          `json:"table"`
+	Kind   string          `json:"kind"`
+	Key    json.RawMessage `json:"key"`
+	Source json.RawMessage `json:"source"`
+	Target json.RawMessage `json:"target"`
+}
+
+// showDifferences shows each difference of a comparison as a result of its own.
+func (s *show) showDifferences(found json.RawMessage) {
+	var list struct {
+		Differences []difference `json:"differences"`
+	}
+	if json.Unmarshal(found, &list) != nil {
+		return // nothing of a comparison
+	}
+	for _, d := range list.Differences {
+		words := fmt.Sprintf("%s %s key %s source %s target %s", d.Table, d.Kind, orNone(d.Key), orNone(d.Source), orNone(d.Target))
+		s.view.Record("difference", words, d)
+	}
+}
+
+func orNone(value json.RawMessage) string {
+	if len(value) == 0 || string(value) == "null" {
+		return "-"
+	}
+	return string(value)
 }
 
 // redacting scrubs log lines on their way to the view.

@@ -2,6 +2,7 @@ package conduct
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -133,7 +134,7 @@ func (c *conductor) startStep(n *journal.NodeState) {
 		err = unknownError(waits)
 	}
 	if err != nil {
-		c.failed(n, n.Attempt+1, "check", err, 0)
+		c.failed(n, n.Attempt+1, "check", err, 0, nil)
 		return
 	}
 	if !yes {
@@ -143,7 +144,7 @@ func (c *conductor) startStep(n *journal.NodeState) {
 	}
 	s, err := c.p.build(node, c.st)
 	if err != nil {
-		c.failed(n, n.Attempt+1, "check", err, 0)
+		c.failed(n, n.Attempt+1, "check", err, 0, nil)
 		return
 	}
 	if !c.confirmed(n, s) {
@@ -240,7 +241,7 @@ func (c *conductor) handle(m message) {
 // step begins when that is on disk.
 func (c *conductor) checked(n *journal.NodeState, m message) {
 	if m.err != nil {
-		c.failed(n, m.w.attempt, "check", m.err, m.elapsed)
+		c.failed(n, m.w.attempt, "check", m.err, m.elapsed, nil)
 		return
 	}
 	if c.ending != nil || c.st.Held != nil || c.st.Undo != nil || c.st.Finished() {
@@ -249,7 +250,7 @@ func (c *conductor) checked(n *journal.NodeState, m message) {
 	}
 	if err := c.filesUnchanged(m.w.node); err != nil {
 		c.drop(m.w)
-		c.failed(n, m.w.attempt, "check", err, m.elapsed)
+		c.failed(n, m.w.attempt, "check", err, m.elapsed, nil)
 		return
 	}
 	hash := m.w.plan.Hash()
@@ -282,7 +283,7 @@ func (c *conductor) drop(w *worker) {
 
 func (c *conductor) ran(n *journal.NodeState, m message) {
 	if m.err != nil {
-		c.failed(n, m.w.attempt, "run", m.err, m.elapsed)
+		c.failed(n, m.w.attempt, "run", m.err, m.elapsed, m.w.output)
 		return
 	}
 	body := journal.RanBody{Output: m.w.output, ElapsedMS: m.elapsed.Milliseconds()}
@@ -294,7 +295,7 @@ func (c *conductor) ran(n *journal.NodeState, m message) {
 
 func (c *conductor) verified(n *journal.NodeState, m message) {
 	if m.err != nil {
-		c.failed(n, m.w.attempt, "verify", m.err, m.elapsed)
+		c.failed(n, m.w.attempt, "verify", m.err, m.elapsed, nil)
 		return
 	}
 	c.event(journal.StepVerified, n.ID, m.w.attempt, journal.TimeBody{ElapsedMS: m.elapsed.Milliseconds()})
@@ -320,8 +321,9 @@ func (c *conductor) unrecovered(n *journal.NodeState, m message) {
 
 // failed records a failure; the step is tried again by itself if its retry
 // policy allows, otherwise the run holds.
-func (c *conductor) failed(n *journal.NodeState, attempt int, phase string, err error, elapsed time.Duration) {
+func (c *conductor) failed(n *journal.NodeState, attempt int, phase string, err error, elapsed time.Duration, found json.RawMessage) {
 	body := failBody(phase, err, elapsed.Milliseconds(), c.p.Secrets)
+	body.Output = found
 	node := c.p.Node(n.ID)
 	if c.ending == nil && mayRetry(node, attempt, phase, err) {
 		body.RetryInMS = max(backoff(node.Retry, attempt).Milliseconds(), 1)

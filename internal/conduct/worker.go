@@ -118,11 +118,9 @@ func (w *worker) run(ctx context.Context, env *step.Env) error {
 	if w.fault == faultMiddle && err == nil {
 		err = injected("in the middle")
 	}
-	if err != nil {
-		return err
-	}
 	if out != nil {
-		w.output, err = json.Marshal(out)
+		output, wrong := json.Marshal(out)
+		w.output, err = output, errors.Join(err, wrong)
 	}
 	return err
 }

@@ -46,6 +46,16 @@ func KindNamed(name string) Kind {
 	return Failed
 }
 
+// KindOfCode is the kind with an exit code; an unknown code is Failed.
+func KindOfCode(code int) Kind {
+	for k, c := range codes {
+		if c == code {
+			return Kind(k)
+		}
+	}
+	return Failed
+}
+
 // Error carries a kind and a hint with the error that it wraps.
 type Error struct {
 	Kind Kind

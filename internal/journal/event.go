@@ -224,6 +224,9 @@ type FailBody struct {
 	Exit      int      `json:"exit"`
 	RetryInMS int64    `json:"retry_in_ms,omitempty"` // >0: it will be tried again by itself
 	ElapsedMS int64    `json:"elapsed_ms,omitempty"`
+	// Output is what Run found out although it failed: the differences of a
+	// headcount, the end of a command's output.
+	Output json.RawMessage `json:"output,omitempty"`
 }
 
 // SettingBody names a setting.
