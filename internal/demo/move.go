@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/evac-io/evac/examples"
 	"github.com/evac-io/evac/internal/demo/shop"
 	"github.com/evac-io/evac/internal/demo/world"
@@ -82,11 +84,15 @@ func Move(ctx context.Context, o Options) (Result, error) {
 	if err := o.prepare(); err != nil {
 		return Result{}, err
 	}
+	// An interrupt ends what is waited for here; while Conduct works it is
+	// Conduct's to notice. From now on none ends this process halfway.
+	waiting, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	p, err := o.start()
 	if err != nil {
 		return Result{}, err
 	}
-	result, err := o.move(ctx, p)
+	result, err := o.move(ctx, waiting, p)
 	switch {
 	case fault.KindOf(err) == fault.Held:
 		fmt.Fprint(o.Progress, heldHelp(o.Dir))
@@ -98,8 +104,8 @@ func Move(ctx context.Context, o Options) (Result, error) {
 	return result, errors.Join(err, p.end())
 }
 
-func (o Options) move(ctx context.Context, p *process) (Result, error) {
-	info, err := p.ready(ctx, o)
+func (o Options) move(ctx, waiting context.Context, p *process) (Result, error) {
+	info, err := p.ready(waiting, o)
 	if err != nil {
 		return Result{}, err
 	}
@@ -107,12 +113,12 @@ func (o Options) move(ctx context.Context, p *process) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	fmt.Fprintf(o.Progress, "PostgreSQL %s → %s behind %s, %d rows; customers order at %s\n",
-		info.Source.Version, info.Target.Version, info.Gateway, info.Rows, info.PublicURL)
+	fmt.Fprintf(o.Progress, "PostgreSQL %s → %s behind %s, about %s rows; customers order at %s\n",
+		info.Source.Version, info.Target.Version, info.Gateway, humanize.Comma((info.Rows+500)/1000*1000), info.PublicURL)
 	if err := o.Conduct(ctx, scene); err != nil {
 		return Result{}, err
 	}
-	return o.conclude(ctx, scene)
+	return o.conclude(waiting, scene)
 }
 
 // Await waits for the result of the world in o.Dir, whose run somebody goes on

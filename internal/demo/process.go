@@ -78,11 +78,16 @@ func (p *process) ready(ctx context.Context, o Options) (world.Info, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return info, context.Cause(ctx)
+			return info, interrupted(ctx)
 		case <-p.exited:
 		case <-ticker.C:
 		}
 	}
+}
+
+// interrupted is why a wait ended before its time.
+func interrupted(ctx context.Context) error {
+	return fault.Wrap(fault.Interrupted, "wait for the demo's world", context.Cause(ctx), "")
 }
 
 func (p *process) ended() bool {
@@ -157,7 +162,7 @@ func awaitResult(ctx context.Context, dir string) (Result, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return r, context.Cause(ctx)
+			return r, interrupted(ctx)
 		case <-ticker.C:
 		}
 	}

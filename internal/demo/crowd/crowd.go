@@ -50,7 +50,8 @@ type Crowd struct {
 	mu           sync.Mutex
 	acknowledged []uuid.UUID
 	unclear      map[uuid.UUID]unclear
-	broken       error // the ledger could not be written
+	takenBy      string // the app that took the newest one
+	broken       error  // the ledger could not be written
 }
 
 // unclear is an order whose customer does not know whether it was taken.
@@ -114,13 +115,13 @@ func (c *Crowd) Stop() (Figures, error) {
 	ticker := time.NewTicker(retryAfter / 4)
 	defer ticker.Stop()
 	for now := range ticker.C {
-		if c.sendAgain(now); now.After(deadline) || c.settled() {
+		if c.sendAgain(now); now.After(deadline) || len(c.Unclear()) == 0 {
 			break
 		}
 	}
 	c.ended.Wait()
 	c.client.CloseIdleConnections()
-	figures.Acknowledged, figures.Unclear = c.promises()
+	c.fill(&figures)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.ledger.Close(); c.broken == nil && err != nil {
@@ -132,7 +133,7 @@ func (c *Crowd) Stop() (Figures, error) {
 // Figures sums up what happened so far.
 func (c *Crowd) Figures() Figures {
 	f := c.record.figures(time.Now())
-	f.Acknowledged, f.Unclear = c.promises()
+	c.fill(&f)
 	return f
 }
 
@@ -154,15 +155,11 @@ func (c *Crowd) Unclear() []uuid.UUID {
 	return keys
 }
 
-func (c *Crowd) promises() (acknowledged, unclear int64) {
+// fill adds what was promised.
+func (c *Crowd) fill(f *Figures) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return int64(len(c.acknowledged)), int64(len(c.unclear))
-}
-
-func (c *Crowd) settled() bool {
-	_, unclear := c.promises()
-	return unclear == 0
+	f.Acknowledged, f.Unclear, f.TakenBy = int64(len(c.acknowledged)), int64(len(c.unclear)), c.takenBy
 }
 
 func (c *Crowd) newOrder() shop.Order {

@@ -51,7 +51,9 @@ type Figures struct {
 	Acknowledged int64 `json:"acknowledged"`
 	// Unclear counts orders that never got a clear answer: each may stand in
 	// the database once or not at all.
-	Unclear int64    `json:"unclear"`
+	Unclear int64 `json:"unclear"`
+	// TakenBy is the app that took the newest order.
+	TakenBy string   `json:"taken_by"`
 	Writes  Outage   `json:"write_outage"`
 	Reads   Outage   `json:"read_outage"`
 	Seconds []Second `json:"seconds"`

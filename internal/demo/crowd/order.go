@@ -26,7 +26,7 @@ func (c *Crowd) send(o shop.Order) {
 	at := time.Now()
 	switch {
 	case why == "":
-		c.promised(o, at)
+		c.promised(o, from(res))
 	case err == nil && refused(res):
 		c.refusedAgain(o, at)
 	default:
@@ -45,9 +45,10 @@ func refused(res *http.Response) bool {
 }
 
 // promised writes an acknowledged order down before it counts.
-func (c *Crowd) promised(o shop.Order, at time.Time) {
+func (c *Crowd) promised(o shop.Order, app string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.takenBy = app
 	if _, err := c.ledger.WriteString(o.Key.String() + "\n"); err != nil && c.broken == nil {
 		c.broken = err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -116,15 +117,15 @@ func (a *App) orderBack(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, p, err)
 }
 
-// read asks for one row. A read may be asked again, so a session that the
-// server ended meanwhile costs nothing but the next try.
-func (a *App) read(ctx context.Context, sql string, arg any, into ...any) error {
-	for {
-		err := a.pool.QueryRow(ctx, sql, arg).Scan(into...)
-		if !lost(err) || ctx.Err() != nil {
+// read asks for one row. A read may be asked again, so sessions that the server
+// ended meanwhile cost nothing but the next try.
+func (a *App) read(ctx context.Context, sql string, arg any, into ...any) (err error) {
+	for range appConns + 1 { // every session of the pool may be a dead one
+		if err = a.pool.QueryRow(ctx, sql, arg).Scan(into...); !lost(err) {
 			return err
 		}
 	}
+	return err
 }
 
 func (a *App) order(w http.ResponseWriter, r *http.Request) {
@@ -187,8 +188,7 @@ func reply(w http.ResponseWriter, status int, value any, err error) {
 // unavailable tells whether the database refused before it did anything.
 func unavailable(err error) bool {
 	var refused *pgconn.PgError
-	var connect *pgconn.ConnectError
-	return errors.As(err, &connect) || pgconn.SafeToRetry(err) ||
+	return isConnect(err) || pgconn.SafeToRetry(err) ||
 		errors.As(err, &refused) && (refused.Code == "25006" || refused.Code == "42501" || refused.Code[:2] == "3F" || refused.Code[:2] == "42")
 }
 
@@ -198,7 +198,10 @@ func lost(err error) bool {
 	if errors.As(err, &refused) {
 		return refused.Code == "57P01" // admin_shutdown: the session was terminated
 	}
+	return errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err) && !isConnect(err)
+}
+
+func isConnect(err error) bool {
 	var connect *pgconn.ConnectError
-	return err != nil && !errors.Is(err, pgx.ErrNoRows) && !errors.As(err, &connect) &&
-		!errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
+	return errors.As(err, &connect)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/evac-io/evac/internal/demo/crowd"
 	"github.com/evac-io/evac/internal/demo/proof"
 	"github.com/evac-io/evac/internal/journal"
 )
@@ -24,27 +25,35 @@ func (w *world) conclude(ctx context.Context, st *journal.State) (Result, error)
 	}
 	r := Result{
 		Type: "result", Result: st.Result, Run: st.Run, Gateway: w.info.Gateway, Catalog: w.catalog, Report: w.paths.Report(),
-		SourceVersion: w.info.Source.Version, TargetVersion: w.info.Target.Version, Home: "source",
+		SourceVersion: w.info.Source.Version, TargetVersion: w.info.Target.Version, Home: home(st, figures),
 	}
 	r.count(figures)
 	if err := verified(st, &r); err != nil {
 		return r, err
 	}
 	err = w.both(ctx, func(source, target *pgx.Conn) (err error) {
-		home := source
 		if st.Result == ResultDone {
-			r.Home, home = "target", target
 			if r.Check, err = proof.CompareRows(ctx, source, target); err != nil {
 				return err
 			}
 		}
-		r.Orders, err = proof.CheckOrders(ctx, home, w.crowd.Acknowledged(), w.crowd.Unclear())
+		where := map[string]*pgx.Conn{"source": source, "target": target}[r.Home]
+		r.Orders, err = proof.CheckOrders(ctx, where, w.crowd.Acknowledged(), w.crowd.Unclear())
 		return err
 	})
 	if err != nil {
 		return r, err
 	}
 	return r, w.note(ctx, st, r)
+}
+
+// home is the side where all orders must be: the target once the move is done;
+// after one that went another way, wherever orders are taken now.
+func home(st *journal.State, f crowd.Figures) string {
+	if st.Result == ResultDone || f.TakenBy == newApp {
+		return "target"
+	}
+	return "source"
 }
 
 // verified takes over what postgres_verify has found.

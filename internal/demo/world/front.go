@@ -17,6 +17,12 @@ import (
 	"github.com/evac-io/evac/internal/servers"
 )
 
+// The shop's apps, as they name themselves in every answer.
+const (
+	oldApp = "old"
+	newApp = "new"
+)
+
 // apps starts the shop's two apps, the page and the webhook's receiver, each
 // on a port of its own.
 func (w *world) apps(ctx context.Context) (err error) {
@@ -24,7 +30,7 @@ func (w *world) apps(ctx context.Context) (err error) {
 		name string
 		db   *servers.Postgres
 		addr *string
-	}{{"old", w.source, &w.addr.old}, {"new", w.target, &w.addr.new}} {
+	}{{oldApp, w.source, &w.addr.old}, {newApp, w.target, &w.addr.new}} {
 		app, err := shop.NewApp(a.name, a.db.DSN(database, appRole).Reveal())
 		if err != nil {
 			return fmt.Errorf("start the %s app: %w", a.name, err)
@@ -150,6 +156,10 @@ func (w *world) front(ctx context.Context) error {
 	return nil
 }
 
+// installTime bounds the installation of HAProxy: a machine without a way out
+// has the stand-in.
+const installTime = time.Minute
+
 func (w *world) gatewayProgram(ctx context.Context) (servers.GatewayProgram, error) {
 	standIn := servers.StandIn(w.o.StandIn...)
 	if w.o.Gateway == "standin" {
@@ -158,7 +168,9 @@ func (w *world) gatewayProgram(ctx context.Context) (servers.GatewayProgram, err
 	program, err := servers.FindHAProxy(ctx)
 	if err != nil {
 		w.log.Info("install HAProxy")
-		program, err = servers.InstallHAProxy(ctx)
+		installing, cancel := context.WithTimeout(ctx, installTime)
+		program, err = servers.InstallHAProxy(installing)
+		cancel()
 	}
 	if err != nil && w.o.Gateway == "" {
 		w.log.Info("take the "+standIn.Name, "cause", err)

@@ -35,15 +35,18 @@ func Alive(dir string) bool {
 	return fault.KindOf(err) == fault.Busy
 }
 
-// End ends the world of a directory and waits until it has gone. Without one
-// it does nothing.
+// End ends the world of a directory, waits until it has gone, and removes what
+// one that was killed has left there.
 func End(ctx context.Context, dir string) error {
 	info, err := ReadInfo(dir)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !Alive(dir) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if !Alive(dir) {
+		return Paths{dir}.tidy(false)
 	}
 	if err := syscall.Kill(info.PID, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("end the demo's world: %w", err)

@@ -60,7 +60,7 @@ type Info struct {
 	// PublicURL is where customers go, PreviewURL leads to the new place.
 	PublicURL  string `json:"public_url"`
 	PreviewURL string `json:"preview_url"`
-	Rows       int64  `json:"rows"`
+	Rows       int64  `json:"rows"` // about
 	// Variables are the runbook's, without the secret ones.
 	Variables map[string]string `json:"variables"`
 }

@@ -50,10 +50,15 @@ func (p Paths) Announcements() string { return p.in("announcements.jsonl") }
 
 func (p Paths) in(name string) string { return filepath.Join(p.Dir, name) }
 
-// tidy removes what is of no use without the world.
-func (p Paths) tidy() error {
+// tidy removes what is of no use without the world; the log stays if it says
+// why the world could not go on.
+func (p Paths) tidy(keepLog bool) error {
+	paths := []string{p.Options(), p.Info(), p.Env(), p.Page(), p.Ledger(), p.Announcements()}
+	if !keepLog {
+		paths = append(paths, p.Log())
+	}
 	var errs []error
-	for _, path := range []string{p.Options(), p.Info(), p.Env(), p.Log(), p.Page(), p.Ledger(), p.Announcements()} {
+	for _, path := range paths {
 		errs = append(errs, os.RemoveAll(path))
 	}
 	return errors.Join(errs...)

@@ -43,13 +43,22 @@ func (w *world) follow(ctx context.Context) (*journal.State, error) {
 		if err := w.play(ctx, st); err != nil {
 			return nil, err
 		}
-		if time.Since(st.Last) > w.o.Lifetime {
-			return nil, errIdle
+		if idle, err := w.idle(ctx, st); err != nil || idle {
+			return nil, errors.Join(err, errIdle)
 		}
 		if err := w.news(ctx, st); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// idle tells whether nothing has happened for the lifetime and nobody conducts.
+func (w *world) idle(ctx context.Context, st *journal.State) (bool, error) {
+	if time.Since(st.Last) < w.o.Lifetime {
+		return false, nil
+	}
+	runs, err := w.journal.Runs(ctx)
+	return !slices.ContainsFunc(runs, func(r journal.RunInfo) bool { return r.ID == st.Run && r.Holder != nil }), err
 }
 
 // news waits for the next event, or until a failed item may be tried again.

@@ -36,8 +36,8 @@ type Result struct {
 	Gateway string `json:"gateway"`
 	// OrdersPerSecond is the mean of acknowledged orders outside the outage.
 	OrdersPerSecond float64 `json:"orders_per_second"`
-	// Orders are looked for on the database named Home: the target if the
-	// move was done, else the source.
+	// Home is the side that Orders are looked for on: the target if the move
+	// was done, else where orders were taken last.
 	Home    string        `json:"home"`
 	Orders  proof.Orders  `json:"orders"`
 	Unclear int64         `json:"orders_unclear"`

@@ -80,7 +80,11 @@ func Run(ctx context.Context, dir string, log *slog.Logger) error {
 		w.info.Error, w.info.Kind, w.info.Hint = err.Error(), fault.KindOf(err).String(), strings.Join(fault.Hints(err), "; ")
 		err = errors.Join(err, writeJSON(w.paths.Info(), w.info))
 	}
-	return errors.Join(err, w.end(ctx))
+	failed := err != nil && ctx.Err() == nil
+	if failed {
+		log.Error("the world ends", "cause", err.Error())
+	}
+	return errors.Join(err, w.end(ctx, failed))
 }
 
 // build starts everything, in order of need.
@@ -190,7 +194,7 @@ func (w *world) atEnd(end func(context.Context) error) {
 }
 
 // end stops and removes everything that was started.
-func (w *world) end(ctx context.Context) error {
+func (w *world) end(ctx context.Context, failed bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	w.mu.Lock()
@@ -200,11 +204,10 @@ func (w *world) end(ctx context.Context) error {
 		errs = append(errs, end(ctx))
 	}
 	w.ends = nil
-	err := errors.Join(errs...)
-	if w.info.Error == "" && err == nil {
-		err = w.paths.tidy()
+	if w.info.Error != "" {
+		return errors.Join(errs...) // the starting process has yet to read why
 	}
-	return err
+	return errors.Join(append(errs, w.paths.tidy(failed))...)
 }
 
 // guardDir ends the world when its directory goes.
