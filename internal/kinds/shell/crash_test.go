@@ -86,7 +86,7 @@ func (j *fileJournal) Save(_ context.Context, v any) error {
 	}
 	text, err := json.Marshal(v)
 	if err == nil {
-		err = os.WriteFile(j.path, text, 0o600)
+		err = errors.Join(os.WriteFile(j.path+".new", text, 0o600), os.Rename(j.path+".new", j.path))
 	}
 	if j.dies == afterSave {
 		die()
