@@ -1,6 +1,9 @@
 package pg
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -75,17 +78,26 @@ func dial(t testing.TB, dsn secret.DSN) *pgx.Conn {
 
 func execSQL(t testing.TB, conn *pgx.Conn, sql string) {
 	t.Helper()
-	if _, err := conn.PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
-		t.Fatalf("%s: %v", sql, err)
+	if err := run(t.Context(), conn, sql); err != nil {
+		t.Fatal(err)
 	}
 }
 
 // once runs SQL in a session of its own, whose end reports its counters.
 func once(t testing.TB, dsn secret.DSN, sql string) {
 	t.Helper()
-	conn := dial(t, dsn)
-	execSQL(t, conn, sql)
-	if err := conn.Close(t.Context()); err != nil {
+	if err := tryOnce(context.WithoutCancel(t.Context()), dsn, sql); err != nil { // cleanups too
 		t.Fatal(err)
 	}
+}
+
+func tryOnce(ctx context.Context, dsn secret.DSN, sql string) error {
+	conn, err := pgx.Connect(ctx, dsn.Reveal())
+	if err != nil {
+		return err
+	}
+	if err := run(ctx, conn, sql); err != nil {
+		return errors.Join(fmt.Errorf("%.80s…: %w", sql, err), conn.Close(ctx))
+	}
+	return conn.Close(ctx)
 }
