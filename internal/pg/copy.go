@@ -225,13 +225,9 @@ func (c *copier) beginLedger(ctx context.Context, over string) (err error) {
 	if err := c.target.refuseFull(ctx, c.kept); err != nil {
 		return err
 	}
-	undo, err := c.target.publicUndo(ctx)
-	if err != nil {
-		return err
-	}
 	head := ledgerRun{Token: c.Token, Mark: c.source.Mark, Kept: c.kept}
 	return pgx.BeginFunc(ctx, c.target.conn, func(tx pgx.Tx) error {
-		if err := head.begin(ctx, tx, undo); err != nil || over == "" {
+		if err := head.begin(ctx, tx); err != nil || over == "" {
 			return err
 		}
 		return noteWarning(ctx, tx, over)

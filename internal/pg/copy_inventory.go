@@ -14,7 +14,8 @@ type thing struct {
 	What, Name string
 	// Drop is the statement that drops it with all that hangs on it.
 	Drop string
-	step int
+	// meddles tells that it acts on other objects when they come and go.
+	meddles bool
 }
 
 func (t thing) String() string { return fmt.Sprintf("%s %q", t.What, t.Name) }
@@ -31,7 +32,7 @@ func inventory(ctx context.Context, conn *pgx.Conn, kept []string) ([]thing, err
 		return nil, fmt.Errorf("list objects of target: %w", err)
 	}
 	things, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t thing, err error) {
-		return t, row.Scan(&t.step, &t.What, &t.Name, &t.Drop)
+		return t, row.Scan(&t.meddles, &t.What, &t.Name, &t.Drop)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list objects of target: %w", err)

@@ -70,4 +70,4 @@ object as (
 	join (values ('r', 'tables'), ('S', 'sequences'), ('f', 'functions'), ('T', 'types'), ('n', 'schemas'), ('L', 'large objects')) k(type, what)
 		on k.type = a.defaclobjtype::text
 	where n.nspname is distinct from 'evac_ledger')
-select step, what, name, drop from object order by step, name
+select step < 2, what, name, drop from object order by step, name

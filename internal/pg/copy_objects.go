@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -173,5 +172,8 @@ func soften(ctx context.Context, target *pgx.Conn, sql, what string) error {
 	if !soft {
 		return err
 	}
-	return errors.Join(run(ctx, target, "rollback to soft; release soft"), noteWarning(ctx, target, fmt.Sprintf("left out for %s: %s (%s)", what, shorten(sql), reason)))
+	if err := run(ctx, target, "rollback to soft; release soft"); err != nil {
+		return err
+	}
+	return noteWarning(ctx, target, fmt.Sprintf("left out for %s: %s (%s)", what, shorten(sql), reason))
 }

@@ -195,7 +195,10 @@ func (c *copier) makeRest(ctx context.Context, plan afterPlan) error {
 				sql = append(sql, e.SQL)
 			}
 		}
-		return errors.Join(noteLast(ctx, tx, sql...), markDone(ctx, tx, keysOf(last)...))
+		if err := noteLast(ctx, tx, sql...); err != nil {
+			return err
+		}
+		return markDone(ctx, tx, keysOf(last)...)
 	})
 }
 

@@ -125,8 +125,9 @@ func (t *target) refuseFull(ctx context.Context, kept []string) error {
 	return fault.New(fault.Failed, "target is not empty: "+some(names), "create an empty database: createdb -h HOST -p PORT -T template0 DATABASE")
 }
 
-// publicUndo gives the statements that put the schema public back as it is now.
-func (t *target) publicUndo(ctx context.Context) ([]string, error) {
+// publicUndo gives the statement block that puts the schema public back as it
+// is now.
+func (t *target) publicUndo(ctx context.Context) (string, error) {
 	var owner string
 	var rights acl
 	var comment *string
@@ -134,16 +135,17 @@ func (t *target) publicUndo(ctx context.Context) ([]string, error) {
 		select pg_get_userbyid(n.nspowner), `+explodeACL("coalesce(n.nspacl, acldefault('n', n.nspowner))")+`, obj_description(n.oid, 'pg_namespace')
 		from pg_catalog.pg_namespace n where n.nspname = 'public'`).Scan(&owner, &rights, &comment)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return []string{"drop schema if exists public"}, nil
+		return "drop schema if exists public", nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read schema \"public\" of target: %w", err)
+		return "", fmt.Errorf("read schema \"public\" of target: %w", err)
 	}
 	text := "null"
 	if comment != nil {
 		text = Literal(*comment)
 	}
 	sql := []string{"create schema if not exists public", "alter schema public owner to " + Quote(owner)}
+	sql = append(sql, revokeAll("schema public", "select nspacl from pg_catalog.pg_namespace where nspname = 'public'"))
 	sql = append(sql, rights.grants("schema public", owner)...)
-	return []string{strings.Join(append(sql, "comment on schema public is "+text), "; ")}, nil
+	return strings.Join(append(sql, "comment on schema public is "+text), "; "), nil
 }

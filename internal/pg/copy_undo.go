@@ -45,21 +45,26 @@ func UndoCopy(ctx context.Context, o CopyOptions) (err error) {
 // reopenLedger begins a ledger for the undo of a complete copy.
 func (t *target) reopenLedger(ctx context.Context, head ledgerRun, undo []string) error {
 	return pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error {
-		// Event triggers that came with the copy must not see its end.
+		// Event triggers that came with the copy must not see its end, nor may
+		// default privileges give roles that are to be dropped a right on the ledger.
 		things, err := inventory(ctx, t.conn, head.Kept)
 		if err != nil {
 			return err
 		}
 		for _, thing := range things {
-			if thing.What == "event trigger" {
-				if err := run(ctx, t.conn, thing.Drop); err != nil {
-					return fmt.Errorf("drop %s on target: %w", thing, err)
-				}
+			if !thing.meddles {
+				continue
 			}
+			if err := run(ctx, t.conn, thing.Drop); err != nil {
+				return fmt.Errorf("drop %s on target: %w", thing, err)
+			}
+		}
+		if err := head.begin(ctx, tx); err != nil {
+			return err
 		}
 		undo = slices.Clone(undo)
 		slices.Reverse(undo) // the ledger keeps them in the order in which things were done
-		return head.begin(ctx, tx, undo)
+		return noteUndo(ctx, tx, undo...)
 	})
 }
 

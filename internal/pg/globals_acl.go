@@ -65,6 +65,15 @@ func (a acl) grants(on, owner string) []string {
 	return sql
 }
 
+// revokeAll is a statement that takes every privilege on an object from
+// everyone; rights is a query for its ACL as it stands then.
+func revokeAll(on, rights string) string {
+	body := fmt.Sprintf(`declare who text; begin
+	for who in select distinct case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end from aclexplode((%s)) x
+	loop execute %s || who || ' cascade'; end loop; end`, rights, Literal("revoke all on "+on+" from "))
+	return "do " + Literal(body)
+}
+
 // grant writes one statement for lines that differ in the privilege only.
 func (a acl) grant(on, owner string) string {
 	var privileges []string

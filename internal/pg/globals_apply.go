@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +14,8 @@ const rolesMade = "roles made"
 
 // applyGlobals makes on the target the roles that it lacks, and memberships
 // and settings that are missing; what stands there already is left as it is.
-// Undo statements and warnings go into the ledger.
+// Undo statements, also of the schema public that the entries to come will
+// change, and warnings go into the ledger.
 func (t *target) applyGlobals(ctx context.Context, g globals) error {
 	return pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error {
 		there, members, err := t.rolesThere(ctx, tx)
@@ -45,6 +45,14 @@ func (t *target) applyGlobals(ctx context.Context, g globals) error {
 			if err != nil {
 				return fmt.Errorf("grant role %q to %q on target: %w", m.Role, m.Member, err)
 			}
+		}
+		// Noted after the roles: it is put back before they are dropped.
+		public, err := t.publicUndo(ctx)
+		if err != nil {
+			return err
+		}
+		if err := noteUndo(ctx, tx, public); err != nil {
+			return err
 		}
 		return markDone(ctx, tx, rolesMade)
 	})
@@ -95,7 +103,9 @@ func (t *target) fitRole(ctx context.Context, tx pgx.Tx, r, old role) error {
 		switch {
 		case at < 0:
 			alter := "alter role " + Quote(r.Name)
-			err = errors.Join(soften(ctx, t.conn, setConfig(alter, config), fmt.Sprintf("role %q", r.Name)), noteUndo(ctx, tx, resetConfig(alter, config)))
+			if err = soften(ctx, t.conn, setConfig(alter, config), fmt.Sprintf("role %q", r.Name)); err == nil {
+				err = noteUndo(ctx, tx, resetConfig(alter, config))
+			}
 		case old.Settings[at] != config:
 			_, have, _ := strings.Cut(old.Settings[at], "=")
 			err = noteWarning(ctx, tx, fmt.Sprintf("role %q has %s = %q on the target, %q on the source: left as it is", r.Name, name, have, value))
@@ -113,8 +123,7 @@ func (r role) rights() string {
 	return r.attributes(true)
 }
 
-// makeRole creates a role. Where the session is no superuser, it also becomes
-// its member until the end, so that it can hand objects over to it.
+// makeRole creates a role, so that objects can be handed over to it.
 func (t *target) makeRole(ctx context.Context, tx pgx.Tx, r role) (made bool, err error) {
 	name := Quote(r.Name)
 	if _, err := tx.Exec(ctx, "savepoint role"); err != nil {
@@ -125,25 +134,48 @@ func (t *target) makeRole(ctx context.Context, tx pgx.Tx, r role) (made bool, er
 		if !soft {
 			return false, err
 		}
-		_, err = tx.Exec(ctx, "rollback to role")
-		return false, errors.Join(err, noteWarning(ctx, tx, fmt.Sprintf("role %q could not be made: %s", r.Name, reason)))
+		if _, err = tx.Exec(ctx, "rollback to role"); err != nil {
+			return false, err
+		}
+		return false, noteWarning(ctx, tx, fmt.Sprintf("role %q could not be made: %s", r.Name, reason))
 	}
-	err = noteUndo(ctx, tx, "drop role if exists "+name)
-	if powers := r.powers(); !t.super && len(powers) > 0 {
-		err = errors.Join(err, noteWarning(ctx, tx, fmt.Sprintf("role %q is made without %s: only a superuser can give that", r.Name, strings.Join(powers, ", "))))
+	if err := noteUndo(ctx, tx, "drop role if exists "+name); err != nil {
+		return false, err
 	}
-	if err == nil && !t.super {
-		err = errors.Join(run(ctx, t.conn, "grant "+name+" to current_user"), noteLast(ctx, tx, "revoke "+name+" from current_user"))
+	if err := t.joinRole(ctx, tx, r); err != nil {
+		return false, err
 	}
-	if r.Comment != nil && err == nil {
-		err = soften(ctx, t.conn, "comment on role "+name+" is "+Literal(*r.Comment), fmt.Sprintf("role %q", r.Name))
+	var more []string
+	if r.Comment != nil {
+		more = append(more, "comment on role "+name+" is "+Literal(*r.Comment))
 	}
 	for _, config := range r.Settings {
-		if err == nil {
-			err = soften(ctx, t.conn, setConfig("alter role "+name, config), fmt.Sprintf("role %q", r.Name))
+		more = append(more, setConfig("alter role "+name, config))
+	}
+	for _, sql := range more {
+		if err := soften(ctx, t.conn, sql, fmt.Sprintf("role %q", r.Name)); err != nil {
+			return false, err
 		}
 	}
-	return err == nil, err
+	return true, nil
+}
+
+// joinRole makes a user that is no superuser a member of the role until the
+// end, and says what the role could not be given.
+func (t *target) joinRole(ctx context.Context, tx pgx.Tx, r role) error {
+	if t.super {
+		return nil
+	}
+	if powers := r.powers(); len(powers) > 0 {
+		err := noteWarning(ctx, tx, fmt.Sprintf("role %q is made without %s: only a superuser can give that", r.Name, strings.Join(powers, ", ")))
+		if err != nil {
+			return err
+		}
+	}
+	if err := run(ctx, t.conn, "grant "+Quote(r.Name)+" to current_user"); err != nil {
+		return err
+	}
+	return noteLast(ctx, tx, "revoke "+Quote(r.Name)+" from current_user")
 }
 
 func resetConfig(alter, config string) string {

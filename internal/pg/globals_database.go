@@ -129,6 +129,7 @@ func undoDatabase(old, from database) string {
 	on := "database " + Quote(old.Name)
 	sql := []string{"alter " + on + " owner to " + Quote(old.Owner)}
 	if from.Granted {
+		sql = append(sql, revokeAll(on, "select datacl from pg_catalog.pg_database where datname = current_database()"))
 		sql = append(sql, old.ACL.grants(on, old.Owner)...)
 	}
 	comment := "null"

@@ -3,7 +3,6 @@ package pg
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -17,14 +16,15 @@ import (
 // that a kill leaves no doubt. It is dropped last.
 const ledgerSchema = "evac_ledger"
 
-// ledger tables: run (one row), entry (schema entries and phases that are
+// Its tables, each with a key, because a publication of all tables takes them
+// in: run (one row), entry (schema entries and phases that are
 // done), chunk (the plan of the data, with what is done of it), undo
 // (statements that put back what stood around the database, latest first),
 // last (statements that wait for the very end), warning.
 const ledgerTables = `
 create schema evac_ledger;
 create table evac_ledger.run (
-	token text not null, mark jsonb not null, kept text[] not null, undoing boolean not null default false);
+	token text primary key, mark jsonb not null, kept text[] not null, undoing boolean not null default false);
 create table evac_ledger.entry (key text primary key);
 create table evac_ledger.chunk (
 	id int primary key, what text not null, schema_name text not null, table_name text not null, columns text[] not null,
@@ -80,9 +80,8 @@ func openLedger(ctx context.Context, conn querier, token string) (*ledgerRun, er
 		"resume or undo that run; or take an empty database as target")
 }
 
-// begin writes the head of a new ledger; sql are the statements that undo
-// what is about to change around the database.
-func (l ledgerRun) begin(ctx context.Context, tx pgx.Tx, undo []string) error {
+// begin writes the head of a new ledger.
+func (l ledgerRun) begin(ctx context.Context, tx pgx.Tx) error {
 	mark, err := json.Marshal(l.Mark)
 	if err != nil {
 		return wrapLedger("begin", err)
@@ -91,7 +90,7 @@ func (l ledgerRun) begin(ctx context.Context, tx pgx.Tx, undo []string) error {
 		return wrapLedger("begin", err)
 	}
 	_, err = tx.Exec(ctx, "insert into evac_ledger.run (token, mark, kept, undoing) values ($1, $2, $3, $4)", l.Token, mark, l.Kept, l.Undoing)
-	return wrapLedger("begin", errors.Join(err, noteUndo(ctx, tx, undo...)))
+	return wrapLedger("begin", err)
 }
 
 // done tells whether a phase or schema entry is in the ledger.

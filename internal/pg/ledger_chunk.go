@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -21,7 +20,10 @@ func writePlan(ctx context.Context, conn *pgx.Conn, chunks []chunk) error {
 				c := chunks[i]
 				return []any{i, c.What, c.Schema, c.Table, c.Columns, c.Filter, c.First, c.Past, c.Weight}, nil
 			}))
-		return wrapLedger("write", errors.Join(err, markDone(ctx, tx, planned)))
+		if err != nil {
+			return wrapLedger("write", err)
+		}
+		return markDone(ctx, tx, planned)
 	})
 }
 

@@ -62,7 +62,10 @@ func keysOf(entries []entry) []string {
 func (t *target) applyAlone(ctx context.Context, conn *pgx.Conn, e entry) error {
 	for again := 0; ; again++ {
 		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-			return errors.Join(t.apply(ctx, conn, e), markDone(ctx, tx, e.Key))
+			if err := t.apply(ctx, conn, e); err != nil {
+				return err
+			}
+			return markDone(ctx, tx, e.Key)
 		})
 		if code(err) != deadlock || again == deadlockRetries {
 			return err

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	osexec "os/exec"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -63,7 +63,7 @@ func dumpPlaces(where string) []string {
 		return []string{where}
 	}
 	var places []string
-	if path, err := osexec.LookPath("pg_dump"); err == nil {
+	if path, err := exec.LookPath("pg_dump"); err == nil {
 		places = append(places, path)
 	}
 	for _, pattern := range []string{
@@ -83,7 +83,7 @@ func dumpPlaces(where string) []string {
 var versionText = regexp.MustCompile(`\b((\d+)(?:\.\d+)*(?:devel|beta\d+|rc\d+)?)\b`)
 
 func askVersion(ctx context.Context, path string) (PgDump, error) {
-	out, err := osexec.CommandContext(ctx, path, "--version").Output()
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
 	if err != nil {
 		return PgDump{}, err
 	}
@@ -101,7 +101,7 @@ func askVersion(ctx context.Context, path string) (PgDump, error) {
 func (d PgDump) dump(ctx context.Context, dsn secret.DSN, section, snapshot string, more ...string) ([]entry, error) {
 	args := append([]string{"--verbose", "--section=" + section, "--snapshot=" + snapshot,
 		"--no-blobs", "--dbname=" + dsn.WithoutPassword()}, more...)
-	cmd := osexec.CommandContext(ctx, d.Path, args...)
+	cmd := exec.CommandContext(ctx, d.Path, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "PGAPPNAME="+applicationName)
 	if pw := dsn.Password(); pw != "" {
 		cmd.Env = append(cmd.Env, "PGPASSWORD="+pw)
