@@ -174,12 +174,24 @@ func (n *night) check(what string) {
 		}
 	}
 	if got := n.count("once"); got != 1 {
-		n.t.Errorf("%s: the step that may run once left %d traces", what, got)
+		n.t.Errorf("%s: the step that may run once left %d traces\n%s", what, got, n.story("shell.once"))
 	}
 	if result := n.status().Result; result != "done" {
 		n.t.Errorf("%s: result %q", what, result)
 	}
 	n.chain(what)
+}
+
+// story is what the journal says of a step.
+func (n *night) story(step string) string {
+	n.t.Helper()
+	var lines []string
+	for line := range strings.Lines(n.run(live, "journal", "export").stdout) {
+		if strings.Contains(line, step) || strings.Contains(line, `"run.taken"`) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
 }
 
 func (n *night) chain(what string) {
