@@ -241,7 +241,11 @@ func (b *binder) checkFields() {
 		never[n.ID] = !run && len(waits) == 0 && len(found) == 0
 	}
 	for _, n := range b.Nodes {
+		b.checkReach(n, n.inst.def.attrs["when"])
 		for _, f := range b.activeFields(n) {
+			if !b.checkReach(n, f.expr) {
+				continue
+			}
 			_, waits, found := b.field(n, f, noOutputs)
 			b.list.Add(found...)
 			inVain := !slices.ContainsFunc(waits, func(u Unknown) bool { return !never[u.After] })
@@ -249,28 +253,29 @@ func (b *binder) checkFields() {
 				b.list.Add(diag.At(f.expr.Range(), "%q needs an output of step.%s, which does not run: its `when` is false", f.Name, waits[0].After))
 			}
 		}
-		b.checkReach(n)
 	}
 }
 
 // checkReach refuses references to steps that will put nothing out.
-func (b *binder) checkReach(n *Node) {
-	for _, e := range b.activeExprs(n) {
-		for _, ref := range e.refs {
-			if ref.root != "step" {
-				continue
-			}
-			target := b.nodes[ref.name]
-			if b.leftOut[target] {
-				b.list.Add(diag.At(ref.rng, "%s takes no part in drill %q, so it puts nothing out", target.ref(), b.Drill).
-					Hint(`give it drill = "COMMAND"`).See("it stands here", target.rng))
-				continue
-			}
-			if _, d := b.referred(n, target, ref.key, ref.rng); d != nil {
-				b.list.Add(d)
-			}
-		}
+func (b *binder) checkReach(n *Node, e *expr) bool {
+	if e == nil {
+		return true
 	}
+	before := b.list.Len()
+	for _, ref := range e.refs {
+		if ref.root != "step" {
+			continue
+		}
+		target := b.nodes[ref.name]
+		if b.leftOut[target] {
+			b.list.Add(diag.At(ref.rng, "%s takes no part in drill %q, so it puts nothing out", target.ref(), b.Drill).
+				Hint(`give it drill = "COMMAND"`).See("it stands here", target.rng))
+			continue
+		}
+		_, d := b.referred(n, target, ref.key, ref.rng)
+		b.list.Add(d)
+	}
+	return b.list.Len() == before
 }
 
 // checkGates refuses a gate that too few others than the runner can approve.

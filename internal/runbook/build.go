@@ -135,18 +135,6 @@ func (b *Bound) slot(f *fieldDef) string {
 	return f.Name
 }
 
-// activeExprs are the expressions that may wait for outputs.
-func (b *Bound) activeExprs(n *Node) []*expr {
-	var all []*expr
-	if e := n.inst.def.attrs["when"]; e != nil {
-		all = append(all, e)
-	}
-	for _, f := range b.activeFields(n) {
-		all = append(all, f.expr)
-	}
-	return all
-}
-
 // field works one field out.
 func (b *Bound) field(n *Node, f *fieldDef, outputs Outputs) (any, []Unknown, []*diag.Diagnostic) {
 	ctx, found := b.contextOf(n, f.expr, outputs)

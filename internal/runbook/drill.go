@@ -23,7 +23,7 @@ type standIn struct {
 
 func (p *parser) declareDrill(block *hclsyntax.Block) {
 	d := &Drill{Name: block.Labels[0], Range: header(block), body: block.Body, vars: map[string]*expr{}, sites: map[string]*standIn{}}
-	if p.declare("drill", d.Name, d.Range) {
+	if p.declare("drill "+quote(d.Name), d.Range) {
 		p.strict(block.Body, "drill "+quote(d.Name), []string{"variables", "sites"}, nil)
 		p.book.Drills = append(p.book.Drills, d)
 	}

@@ -106,6 +106,9 @@ func (n *nodeDef) wrongType(f *fieldDef, value cty.Value) *diag.Diagnostic {
 		shown = cty.UnknownVal(bareValue.Type())
 	}
 	d := takes(rng, f.Name, fieldTypes[f.Type].want, shown)
+	if odd, ok := oddElement(bareValue); ok && !f.Secret && f.Type != step.TypeSecretMap {
+		d.Message += " that holds " + odd
+	}
 	switch {
 	case f.Secret:
 		d.Hide(rng)
@@ -117,6 +120,20 @@ func (n *nodeDef) wrongType(f *fieldDef, value cty.Value) *diag.Diagnostic {
 		d.Hint(`write %s = { NAME = "value" }`, f.Name)
 	}
 	return d
+}
+
+// oddElement describes the first element that is no text.
+func oddElement(value cty.Value) (string, bool) {
+	if !value.IsKnown() || !value.CanIterateElements() {
+		return "", false
+	}
+	for it := value.ElementIterator(); it.Next(); {
+		_, item := it.Element()
+		if _, err := convert.Convert(item, cty.String); err != nil {
+			return describe(item), true
+		}
+	}
+	return "", false
 }
 
 // wrongText refuses a text that the field's type cannot read.

@@ -3,6 +3,7 @@ package runbook
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -30,8 +31,9 @@ func grammar() syntax.Grammar {
 }
 
 // strict refuses every attribute and block that the body may not have. what
-// names the body: "window", `step "shell" "x"`.
-func (p *parser) strict(body *hclsyntax.Body, what string, attrs []string, blocks syntax.Grammar) {
+// names the body: "window", `step "shell" "x"`. The value of an unknown name
+// is not shown if one of secrets may have been meant.
+func (p *parser) strict(body *hclsyntax.Body, what string, attrs []string, blocks syntax.Grammar, secrets ...string) {
 	blockNames := slices.Sorted(maps.Keys(blocks))
 	for _, attr := range body.Attributes {
 		if slices.Contains(attrs, attr.Name) {
@@ -43,7 +45,10 @@ func (p *parser) strict(body *hclsyntax.Body, what string, attrs []string, block
 		}
 		d := diag.At(attr.NameRange, "unknown attribute %q in %s", attr.Name, what)
 		d.Hint("%s", diag.DidYouMean(attr.Name, append(slices.Clone(attrs), blockNames...)))
-		p.list.Add(d.Hide(attr.Expr.Range())) // it may be a secret in the wrong place
+		if near := diag.Nearest(attr.Name, attrs); slices.Contains(secrets, near) || near == "" && len(secrets) > 0 {
+			d.Hide(attr.Expr.Range())
+		}
+		p.list.Add(d)
 	}
 	for _, block := range body.Blocks {
 		shape, known := blocks[block.Type]
@@ -76,7 +81,7 @@ func (p *parser) labels(block *hclsyntax.Block, shape syntax.Shape) {
 	}
 	for i, label := range block.Labels {
 		if !hclsyntax.ValidIdentifier(label) {
-			p.list.Add(diag.At(block.LabelRanges[i], "%s %q is not a name", shape.Labels[i], label).
+			p.list.Add(diag.At(block.LabelRanges[i], "%q cannot be a %s", label, shape.Labels[i]).
 				Hint("a name begins with a letter and has letters, digits, - and _"))
 		}
 	}
@@ -106,21 +111,23 @@ func header(block *hclsyntax.Block) hcl.Range {
 }
 
 // missing refuses a body without an attribute that it must have.
-func (p *parser) missing(body *hclsyntax.Body, at hcl.Range, what string, names ...string) {
-	for _, name := range names {
+// Each example shows how it is written: `length = "4h"`.
+func (p *parser) missing(body *hclsyntax.Body, at hcl.Range, what string, examples ...string) {
+	for _, example := range examples {
+		name, _, _ := strings.Cut(example, " ")
 		if _, ok := body.Attributes[name]; !ok {
-			p.list.Add(diag.At(at, "%s has no %q", what, name).Hint("%s", "add "+name+" = …"))
+			p.list.Add(diag.At(at, "%s has no %q", what, name).Hint("add %s", example))
 		}
 	}
 }
 
-// declare notes where a name was first given and refuses it a second time.
-func (p *parser) declare(kind, name string, rng hcl.Range) bool {
-	key := kind + " " + name
-	if first, twice := p.declared[key]; twice {
-		p.list.Add(diag.At(rng, "%s %q stands twice", kind, name).See("first here", first))
+// declare notes where something was first given and refuses it a second time.
+// what names it: `stage "close"`.
+func (p *parser) declare(what string, rng hcl.Range) bool {
+	if first, twice := p.declared[what]; twice {
+		p.list.Add(diag.At(rng, "%s stands twice", what).See("first here", first))
 		return false
 	}
-	p.declared[key] = rng
+	p.declared[what] = rng
 	return true
 }

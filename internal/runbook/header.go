@@ -25,7 +25,7 @@ func (p *parser) declareRunbook(root *hclsyntax.Body) {
 		p.list.Add(diag.At(header(second), "there is more than one runbook block").See("first here", header(blocks[0])))
 	}
 	block := blocks[0]
-	p.strict(block.Body, "runbook", []string{"title"}, grammar()["runbook"].Blocks)
+	p.strict(block.Body, "runbook", []string{"title"}, p.grammar["runbook"].Blocks)
 	p.book.Name = block.Labels[0]
 	p.book.Title = p.literalText(block.Body, "title", p.book.Name)
 	windows := wellFormed(block.Body, "window", 0)
@@ -35,7 +35,7 @@ func (p *parser) declareRunbook(root *hclsyntax.Body) {
 	if len(windows) > 0 {
 		p.window = windows[0]
 		p.strict(p.window.Body, "window", []string{"length", "opens", "closes"}, nil)
-		p.missing(p.window.Body, p.window.TypeRange, "window", "length", "opens", "closes")
+		p.missing(p.window.Body, p.window.TypeRange, "window", `length = "4h"`, "opens = stage.NAME", "closes = stage.NAME")
 	}
 }
 
@@ -91,10 +91,10 @@ func (p *parser) stageNames() []string {
 
 func (p *parser) declareVariable(block *hclsyntax.Block) {
 	v := &Variable{Name: block.Labels[0], Range: header(block), Type: step.TypeString, typ: cty.String, body: block.Body}
-	if !p.declare("variable", v.Name, v.Range) {
+	if !p.declare("variable "+quote(v.Name), v.Range) {
 		return
 	}
-	p.strict(block.Body, "variable "+quote(v.Name), []string{"type", "default", "secret", "doc"}, nil)
+	p.strict(block.Body, "variable "+quote(v.Name), []string{"type", "default", "secret", "doc"}, nil, "default")
 	p.book.variables[v.Name] = v
 	p.book.Variables = append(p.book.Variables, v)
 	v.Doc = p.literalText(block.Body, "doc", "")
@@ -152,7 +152,7 @@ func (p *parser) resolveVariable(v *Variable) {
 	if e.bad {
 		return
 	}
-	value, found := evaluate(e, p.book.base)
+	value, found := p.book.work(e, p.book.base)
 	if len(found) > 0 {
 		p.list.Add(found...)
 		return
@@ -172,11 +172,11 @@ func (p *parser) resolveVariable(v *Variable) {
 }
 
 func (p *parser) declarePeople(block *hclsyntax.Block) {
-	if p.declare("block", "people", block.TypeRange) {
+	if p.declare("people", block.TypeRange) {
 		p.strict(block.Body, "people", attributeNames(block.Body), nil)
 	}
 	for _, attr := range inOrder(block.Body) {
-		if !p.declare("person", attr.Name, attr.NameRange) {
+		if !p.declare("person "+quote(attr.Name), attr.NameRange) {
 			continue
 		}
 		p.book.people[attr.Name] = true

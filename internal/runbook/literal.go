@@ -40,7 +40,7 @@ func (p *parser) literalValue(body *hclsyntax.Body, name string) (cty.Value, *hc
 	if e.bad {
 		return cty.NilVal, attr, false
 	}
-	value, found := evaluate(e, p.book.base)
+	value, found := p.book.work(e, p.book.base)
 	p.list.Add(found...)
 	return value, attr, len(found) == 0
 }
@@ -95,7 +95,7 @@ func notDuration(name string, value cty.Value, rng hcl.Range) *diag.Diagnostic {
 	return notUnit(takes(rng, name, "a duration", value), value, diag.Duration, func(text string) error {
 		_, err := step.ParseDuration(text)
 		return err
-	}, `a duration is numbers with d, h, m or s: "90s", "4h30m", "2d"`)
+	}, `a duration is a number with d, h, m or s: "90s", "4h30m", "2d"`)
 }
 
 func notSize(name string, value cty.Value, rng hcl.Range) *diag.Diagnostic {
@@ -107,7 +107,7 @@ func notSize(name string, value cty.Value, rng hcl.Range) *diag.Diagnostic {
 
 func notUnit(d *diag.Diagnostic, value cty.Value, guess func(string) string, valid func(string) error, form string) *diag.Diagnostic {
 	if near := guess(bare(value)); near != "" && valid(near) == nil && near != bare(value) {
-		d.Hint("did you mean %q?", near)
+		return d.Hint("did you mean %q? %s", near, form)
 	}
 	return d.Hint("%s", form)
 }

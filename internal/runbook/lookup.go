@@ -131,20 +131,36 @@ func (p *parser) nodeNamed(id string, rng hcl.Range) (*nodeDef, *diag.Diagnostic
 		shown = "step." + id
 	}
 	d := diag.At(rng, "there is no %s", shown)
-	for _, n := range p.book.order { // the same name under another kind
-		if n.name == name && p.guesses > 0 {
-			return nil, d.Hint("did you mean %s?", n.ref())
-		}
-	}
-	p.guesses -= len(p.book.nodes)
-	var names []string
-	if p.guesses -= len(p.book.nodes); p.guesses > 0 {
-		names = keysOf(p.book.nodes)
-	}
-	if near := diag.Nearest(id, names); near != "" {
-		return nil, d.Hint("did you mean %s?", p.book.nodes[near].ref())
+	if near := p.nearNode(class, name); near != nil {
+		d.Hint("did you mean %s?", near.ref())
 	}
 	return nil, d
+}
+
+// nearNode is the node that was likely meant: of the same kind with a name
+// like it, or of another kind with the same name.
+func (p *parser) nearNode(kind, name string) *nodeDef {
+	if p.guesses -= len(p.book.nodes); p.guesses < 0 {
+		return nil
+	}
+	var sameName *nodeDef
+	var names, kinds []string
+	for _, n := range p.book.order {
+		if n.kind == kind {
+			names = append(names, n.name)
+		}
+		if n.name == name {
+			sameName = n
+			kinds = append(kinds, n.kind)
+		}
+	}
+	if near := diag.Nearest(name, names); near != "" {
+		return p.book.nodes[kind+"."+near]
+	}
+	if near := diag.Nearest(kind, kinds); near != "" {
+		return p.book.nodes[near+"."+name]
+	}
+	return sameName
 }
 
 // reachable refuses a node's reference to itself or to a later stage.

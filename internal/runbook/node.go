@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -95,10 +96,11 @@ func (p *parser) after(n *nodeDef, attr *hclsyntax.Attribute) {
 	list, ok := attr.Expr.(*hclsyntax.TupleConsExpr)
 	if !ok {
 		d := diag.At(attr.Expr.Range(), "after takes a list")
-		if text := string(p.book.syntax.Source.Slice(attr.Expr.Range())); p.traversal(attr.Expr) != nil {
-			d.Hint("write after = [%s]", short(text))
+		form := "step.KIND.NAME, gate.NAME, checklist.NAME"
+		if p.traversal(attr.Expr) != nil {
+			form = short(string(p.book.syntax.Source.Slice(attr.Expr.Range())))
 		}
-		p.list.Add(d.Hint("after = [step.KIND.NAME, gate.NAME, checklist.NAME]"))
+		p.list.Add(d.Hint("write after = [%s]", form))
 		return
 	}
 	for _, entry := range list.Exprs {
@@ -116,9 +118,11 @@ func (p *parser) afterEntry(n *nodeDef, entry hclsyntax.Expression) (afterRef, *
 	t := p.traversal(entry)
 	path := p.path(entry)
 	if text, quoted := literal(entry); quoted && t == nil {
-		return a, diag.At(a.rng, "%s is not a step, gate or checklist", short(quote(text))).Hint("after takes references without quotes: [step.KIND.NAME]")
-	} else if quoted && !p.book.syntax.JSON {
-		return a, diag.At(a.rng, "after takes references without quotes").Hint("write %s", text)
+		d := diag.At(a.rng, "%s is a text, and after takes steps, gates and checklists", short(quote(text)))
+		if strings.Contains(text, ".") {
+			return a, d.Hint("write it without quotes: %s", short(text))
+		}
+		return a, d.Hint("write step.KIND.NAME, gate.NAME or checklist.NAME without quotes")
 	}
 	length := 3
 	if len(path) > 0 && (path[0] == ClassGate || path[0] == ClassChecklist) {

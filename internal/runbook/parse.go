@@ -19,6 +19,7 @@ type Diagnostics = diag.List
 type parser struct {
 	book     *Runbook
 	list     diag.List
+	grammar  syntax.Grammar
 	declared map[string]hcl.Range // "step shell.x" → where
 	window   *hclsyntax.Block
 	// guesses left: looking for the nearest of many names costs time.
@@ -28,10 +29,12 @@ type parser struct {
 // Parse reads a runbook and says everything about it that can be said without
 // the values of its variables. The runbook is nil if anything is wrong.
 func Parse(file string, text []byte, kinds *step.Registry) (*Runbook, Diagnostics) {
-	parsed, list := syntax.Parse(file, text, grammar())
+	blocks := grammar()
+	parsed, list := syntax.Parse(file, text, blocks)
 	sum := sha256.Sum256(text)
 	p := &parser{
 		list:     list,
+		grammar:  blocks,
 		declared: map[string]hcl.Range{},
 		guesses:  1_000_000,
 		book: &Runbook{File: file, Text: text, Hash: hex.EncodeToString(sum[:]),
@@ -56,7 +59,7 @@ func Parse(file string, text []byte, kinds *step.Registry) (*Runbook, Diagnostic
 // names is the first pass: which names there are, so that the second pass can
 // tell a typing error from a reference forward.
 func (p *parser) names(root *hclsyntax.Body) {
-	p.strict(root, "a runbook file", nil, grammar())
+	p.strict(root, "a runbook file", nil, p.grammar)
 	p.declareRunbook(root)
 	for _, block := range wellFormed(root, "variable", 1) {
 		p.declareVariable(block)

@@ -198,7 +198,11 @@ func lookupName[T any](p *parser, r ref, kind string, names map[string]T) *diag.
 	if r.name == "" {
 		return diag.At(r.rng, "%q stands for no single %s", r.root, kind).Hint("write %s.NAME", r.root)
 	}
-	return diag.At(r.rng, "there is no %s %q", kind, r.name).Hint("%s", p.guess(r.name, keysOf(names)))
+	d := diag.At(r.rng, "there is no %s %q", kind, r.name)
+	if len(names) == 0 && kind == "variable" {
+		return d.Hint("declare it: variable %q { }", r.name)
+	}
+	return d.Hint("%s", p.guess(r.name, keysOf(names)))
 }
 
 // guess is diag.DidYouMean as long as guessing costs no time.
@@ -233,10 +237,7 @@ func (w *walker) unknownRoot(t hcl.Traversal, r ref) *diag.Diagnostic {
 	case "env":
 		return diag.At(r.rng, "a runbook reads no environment").Hint("declare variable %q and set EVAC_VAR_%s", r.name, r.name)
 	}
-	d := diag.At(r.rng, "%q means nothing here", short(strings.TrimSpace(string(w.parser.book.syntax.Source.Slice(r.rng)))))
-	if root == string(w.parser.book.syntax.Source.Slice(r.rng)) || len(t) == 1 {
-		d = diag.At(r.rng, "%q means nothing here", root)
-	}
+	d := diag.At(r.rng, "%q means nothing here", root)
 	switch _, isVar := book.variables[root]; {
 	case isVar:
 		return d.Hint("did you mean var.%s?", root)
@@ -247,10 +248,11 @@ func (w *walker) unknownRoot(t hcl.Traversal, r ref) *diag.Diagnostic {
 	case len(t) == 1:
 		return d.Hint("a text stands in quotes: %q", root)
 	case book.nodes[root+"."+r.name] != nil:
-		return d.Hint("did you mean step.%s.%s?", root, r.name)
+		return d.Hint("did you mean step.%s?", string(book.syntax.Source.Slice(r.rng)))
 	}
-	if near := diag.Nearest(root, []string{"var", "variable", "local", "locals", "site", "sites", "each", "step", "steps"}); near != "" {
-		return d.Hint("did you mean %s.…?", strings.TrimSuffix(strings.Replace(near, "variable", "var", 1), "s"))
+	if near := diag.Nearest(root, []string{"var", "variable", "local", "site", "each", "step"}); near != "" {
+		near = strings.Replace(near, "variable", "var", 1)
+		return d.Hint("did you mean %s%s?", near, strings.TrimPrefix(string(book.syntax.Source.Slice(r.rng)), root))
 	}
 	return d.Hint("a reference begins with var, local, site, each or step")
 }

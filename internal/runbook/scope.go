@@ -24,7 +24,7 @@ type local struct {
 func (p *parser) declareLocals(block *hclsyntax.Block) {
 	p.strict(block.Body, "locals", attributeNames(block.Body), nil)
 	for _, attr := range inOrder(block.Body) {
-		if p.declare("local", attr.Name, attr.NameRange) {
+		if p.declare("local "+quote(attr.Name), attr.NameRange) {
 			l := &local{name: attr.Name, attr: attr}
 			p.book.locals[attr.Name] = l
 			p.book.localList = append(p.book.localList, l)
@@ -115,7 +115,7 @@ func (s *sorter) circle(d definition) {
 		}
 	}
 	shown := circleText(append(names, d.key()))
-	s.parser.list.Add(diag.At(d.rng(), "%s goes round in a circle: %s", d.key(), shown))
+	s.parser.list.Add(diag.At(d.rng(), "%s depends on itself: %s", d.key(), shown))
 }
 
 // circleText shows a circle, the middle of a long one left out.
@@ -213,15 +213,28 @@ func (r *Runbook) work(e *expr, ctx *hcl.EvalContext) (cty.Value, []*diag.Diagno
 	if e.bad {
 		return cty.DynamicVal, nil
 	}
-	value, found := evaluate(e, ctx)
-	if len(found) == 0 {
-		return value, nil
+	value, found := e.Value(ctx)
+	if found.HasErrors() {
+		return cty.DynamicVal, r.failed(e, found)
 	}
-	if name := r.secretOf(e.refs); name != "" {
-		return cty.DynamicVal, []*diag.Diagnostic{diag.At(found[0].Range, "%q cannot be worked out: %s", e.name, found[0].Message).
-			Hint("the reason is not shown, for the secret variable %q goes into it", name)}
+	if why := tooMuch(value); why != "" {
+		return cty.DynamicVal, []*diag.Diagnostic{diag.At(e.Range(), "%q %s", e.name, why)}
 	}
-	return cty.DynamicVal, found
+	return value, nil
+}
+
+// failed says why an expression cannot be worked out, unless the reason may
+// quote a secret.
+func (r *Runbook) failed(e *expr, found hcl.Diagnostics) []*diag.Diagnostic {
+	name := r.secretOf(e.refs)
+	if name == "" {
+		return diag.FromHCL(found)
+	}
+	items := diag.Titles(found)
+	for _, d := range items {
+		d.Hint("the reason is not shown, for the secret variable %q goes into %q", name, e.name)
+	}
+	return items
 }
 
 // secretOf names a secret variable that references lead to, or "".
@@ -239,16 +252,4 @@ func (r *Runbook) secretOf(refs []ref) string {
 		}
 	}
 	return ""
-}
-
-// evaluate works an expression out and refuses a value that is too large.
-func evaluate(e *expr, ctx *hcl.EvalContext) (cty.Value, []*diag.Diagnostic) {
-	value, found := e.Value(ctx)
-	if found.HasErrors() {
-		return cty.DynamicVal, diag.FromHCL(found)
-	}
-	if why := tooMuch(value); why != "" {
-		return cty.DynamicVal, []*diag.Diagnostic{diag.At(e.Range(), "%q %s", e.name, why)}
-	}
-	return value, nil
 }

@@ -146,7 +146,7 @@ func (r *settingReader) retry() Retry {
 	retry := Retry{Attempts: r.count(attrs["attempts"], mostRetries, 1), Wait: r.duration(attrs["wait"], defaultWait)}
 	retry.Max = r.duration(attrs["max"], max(defaultMax, retry.Wait))
 	if retry.Max < retry.Wait {
-		r.wrong(diag.At(attrs["max"].Range(), "\"max\" is %s, shorter than the first wait of %s", retry.Max, retry.Wait))
+		r.wrong(diag.At(attrs["max"].Range(), "\"max\" is shorter than the first wait, %s", retry.Wait))
 	}
 	return retry
 }
@@ -180,7 +180,7 @@ func (r *Runbook) when(e *expr, at *hcl.EvalContext) (run, known bool, found []*
 		return false, false, found
 	}
 	if names := secretsIn(value); len(names) > 0 {
-		return false, false, []*diag.Diagnostic{seen(e, names[0])}
+		return false, false, []*diag.Diagnostic{diag.At(e.Range(), "when depends on the secret variable %q, and everybody can see what runs", names[0])}
 	}
 	if value.Type() != cty.Bool && value.Type() != cty.DynamicPseudoType || value.IsKnown() && value.IsNull() {
 		return false, false, []*diag.Diagnostic{takes(e.Range(), "when", "true or false", value)}

@@ -53,17 +53,17 @@ func (s *Site) paths() []string {
 
 func (p *parser) declareSite(block *hclsyntax.Block) {
 	s := &Site{Name: block.Labels[0], Range: header(block)}
-	if !p.declare("site", s.Name, s.Range) {
+	if !p.declare("site "+quote(s.Name), s.Range) {
 		return
 	}
-	p.strict(block.Body, "site "+quote(s.Name), []string{"ssh", "address", "labels"}, grammar()["site"].Blocks)
+	p.strict(block.Body, "site "+quote(s.Name), []string{"ssh", "address", "labels"}, p.grammar["site"].Blocks)
 	for _, attr := range inOrder(block.Body) {
 		if _, ok := siteTypes[attr.Name]; ok {
 			s.attrs = append(s.attrs, &siteAttr{field: attr.Name, attr: attr})
 		}
 	}
 	for _, aws := range wellFormed(block.Body, "aws", 0) {
-		if !p.declare("site "+quote(s.Name)+" block", "aws", aws.TypeRange) {
+		if !p.declare("aws of site "+quote(s.Name), aws.TypeRange) {
 			continue
 		}
 		p.strict(aws.Body, "aws", []string{"region", "account"}, nil)

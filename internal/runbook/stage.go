@@ -19,6 +19,7 @@ type nodeDef struct {
 	id, class, kind, name string
 	stage                 int
 	rng                   hcl.Range // of the header
+	kindRange             hcl.Range
 	body                  *hclsyntax.Body
 	def                   string // hash of the text
 
@@ -78,10 +79,10 @@ var commonAttrs = []string{"why", "on", "timeout", "for_each", "when", "repeatab
 
 func (p *parser) declareStage(block *hclsyntax.Block) {
 	name := block.Labels[0]
-	if !p.declare("stage", name, header(block)) {
+	if !p.declare("stage "+quote(name), header(block)) {
 		return
 	}
-	shapes := grammar()["stage"].Blocks
+	shapes := p.grammar["stage"].Blocks
 	p.strict(block.Body, "stage "+quote(name), []string{"title"}, shapes)
 	p.book.stages[name] = len(p.book.Stages)
 	p.book.Stages = append(p.book.Stages, &Stage{Name: name, Title: p.literalText(block.Body, "title", name), Range: header(block)})
@@ -96,10 +97,10 @@ func (p *parser) declareNode(block *hclsyntax.Block) {
 	n := &nodeDef{class: block.Type, kind: block.Type, name: block.Labels[len(block.Labels)-1],
 		stage: len(p.book.Stages) - 1, rng: header(block), body: block.Body, attrs: map[string]*expr{}}
 	if n.class == ClassStep {
-		n.kind = block.Labels[0]
+		n.kind, n.kindRange = block.Labels[0], block.LabelRanges[0]
 	}
 	n.id = n.kind + "." + n.name
-	if !p.declare(n.class, trimClass(n), n.rng) {
+	if !p.declare(n.what(), n.rng) {
 		return
 	}
 	n.def = p.hash(block)
@@ -115,47 +116,44 @@ func (p *parser) declareNode(block *hclsyntax.Block) {
 	}
 }
 
-func trimClass(n *nodeDef) string {
-	if n.class == ClassStep {
-		return n.id
-	}
-	return n.name
-}
-
 func (p *parser) declareStep(n *nodeDef) {
-	blocks := grammar()["stage"].Blocks["step"].Blocks
+	blocks := p.grammar["stage"].Blocks["step"].Blocks
 	kind, schema, ok := p.book.kinds.Kind(n.kind)
 	if !ok {
-		p.list.Add(diag.At(n.rng, "unknown kind %q", n.kind).Hint("%s", p.guess(n.kind, p.book.kinds.Names())).Hint("all kinds: evac kinds"))
+		d := diag.At(n.kindRange, "unknown kind %q", n.kind).Hint("%s", p.guess(n.kind, p.book.kinds.Names()))
+		p.list.Add(d.Hint("all kinds: evac kinds"))
 		return
 	}
 	n.known, n.schema, n.effect = true, schema, kind.Effect
-	attrs := slices.Clone(commonAttrs)
+	attrs, secrets := slices.Clone(commonAttrs), []string(nil)
 	for _, f := range schema.Fields {
 		attrs = append(attrs, f.Name)
+		if mayHoldSecret(f.Type) {
+			secrets = append(secrets, f.Name)
+		}
 	}
-	p.strict(n.body, n.what(), attrs, blocks)
+	p.strict(n.body, n.what(), attrs, blocks, secrets...)
 	for _, retry := range wellFormed(n.body, "retry", 0) {
-		if p.declare("retry of "+n.what()+" block", "retry", retry.TypeRange) {
+		if p.declare("retry of "+n.what(), retry.TypeRange) {
 			p.strict(retry.Body, "retry", []string{"attempts", "wait", "max"}, nil)
-			p.missing(retry.Body, retry.TypeRange, "retry", "attempts")
+			p.missing(retry.Body, retry.TypeRange, "retry", "attempts = 3")
 		}
 	}
 }
 
 func (p *parser) declareChecklist(n *nodeDef) {
-	p.strict(n.body, n.what(), []string{"after"}, grammar()["stage"].Blocks["checklist"].Blocks)
+	p.strict(n.body, n.what(), []string{"after"}, p.grammar["stage"].Blocks["checklist"].Blocks)
 	items := wellFormed(n.body, "item", 1)
 	if len(items) == 0 {
 		p.list.Add(diag.At(n.rng, "%s has no items", n.what()).Hint(`add item "NAME" { owner = "PERSON" }`))
 	}
 	for _, block := range items {
 		name := block.Labels[0]
-		if !p.declare(n.what()+" item", name, header(block)) {
+		if !p.declare("item "+quote(name)+" of "+n.what(), header(block)) {
 			continue
 		}
 		p.strict(block.Body, "item "+quote(name), []string{"owner", "text"}, nil)
-		p.missing(block.Body, header(block), "item "+quote(name), "owner")
+		p.missing(block.Body, header(block), "item "+quote(name), `owner = "PERSON"`)
 		item := Item{Name: name, Text: p.literalText(block.Body, "text", name), Owner: p.literalText(block.Body, "owner", "")}
 		if attr := block.Body.Attributes["owner"]; attr != nil && item.Owner != "" {
 			p.person(item.Owner, attr.Expr.Range())

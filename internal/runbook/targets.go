@@ -54,7 +54,7 @@ func (b *binder) checkMapped(n *Node, f *fieldDef, m mapping) *diag.Diagnostic {
 		r := m.unmapped[0]
 		d := diag.At(rng, "target %q of %s is not mapped: drill %q leaves %s as it is live", f.Name, def.what(), b.Drill, r.text())
 		if r.root == "site" {
-			return d.Hint("add to the drill: sites = { %s = { %s = … } }", r.name, strings.Replace(r.field, "aws.", "aws = { ", 1)).See("the drill is here", b.drill.Range)
+			return d.Hint("add to the drill: sites = { %s = { %s } }", r.name, siteForm(r.field)).See("the drill is here", b.drill.Range)
 		}
 		return d.Hint("add to the drill: variables = { %s = … }", r.name).See("the drill is here", b.drill.Range)
 	}
@@ -64,6 +64,13 @@ func (b *binder) checkMapped(n *Node, f *fieldDef, m mapping) *diag.Diagnostic {
 	name := f.Name
 	return diag.At(rng, "target %q of %s is a literal, so drill %q would touch the live place", f.Name, def.what(), b.Drill).
 		Hint("write %s = var.NAME, and in the drill variables = { NAME = … }", name)
+}
+
+func siteForm(field string) string {
+	if sub, ok := strings.CutPrefix(field, "aws."); ok {
+		return "aws = { " + sub + " = … }"
+	}
+	return field + " = …"
 }
 
 func (r ref) text() string {

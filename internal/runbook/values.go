@@ -135,7 +135,7 @@ func convertVariable(v *Variable, value cty.Value, rng hcl.Range) (cty.Value, *d
 		if v.Secret {
 			value = value.Mark(secretMark(v.Name))
 		}
-		return cty.DynamicVal, diag.At(rng, "variable %q is a %s, not %s", v.Name, v.Type, describe(value)).Hint("%s", typeHint(v))
+		return cty.DynamicVal, diag.At(rng, "variable %q takes a %s, not %s", v.Name, v.Type, describe(value)).Hint("%s", typeHint(v))
 	}
 	if why := tooMuch(converted); why != "" {
 		return cty.DynamicVal, diag.At(rng, "variable %q %s", v.Name, why)

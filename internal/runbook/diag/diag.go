@@ -116,9 +116,30 @@ func (l List) Err() error {
 	return fault.New(fault.Invalid, strings.TrimRight(b.String(), "\n"), "")
 }
 
-// FromHCL takes over what the HCL library found. Its texts are a title and
-// some sentences; the title becomes the message, the sentences the hint.
+// FromHCL takes over what the HCL library found: its title and the first of
+// its sentences become the message, the others hints.
 func FromHCL(found hcl.Diagnostics) []*Diagnostic {
+	items := Titles(found)
+	at := 0
+	for _, f := range found {
+		if f.Severity != hcl.DiagError {
+			continue
+		}
+		d := items[at]
+		at++
+		for i, sentence := range sentences(f.Detail) {
+			if i == 0 {
+				d.Message += ": " + lowerFirst(strings.TrimPrefix(sentence, "Call to function "))
+				continue
+			}
+			d.Hints = append(d.Hints, lowerFirst(sentence))
+		}
+	}
+	return items
+}
+
+// Titles is FromHCL without the sentences, which may quote secrets.
+func Titles(found hcl.Diagnostics) []*Diagnostic {
 	var items []*Diagnostic
 	for _, f := range found {
 		if f.Severity != hcl.DiagError {
@@ -128,14 +149,21 @@ func FromHCL(found hcl.Diagnostics) []*Diagnostic {
 		if f.Subject != nil {
 			d.Range = *f.Subject
 		}
-		for line := range strings.SplitSeq(f.Detail, "\n") {
-			if line != "" {
-				d.Hints = append(d.Hints, lowerFirst(strings.TrimSuffix(line, ".")))
-			}
-		}
 		items = append(items, d)
 	}
 	return items
+}
+
+func sentences(text string) []string {
+	var all []string
+	for line := range strings.SplitSeq(text, "\n") {
+		for sentence := range strings.SplitSeq(line, ". ") {
+			if sentence = strings.TrimSuffix(sentence, "."); sentence != "" {
+				all = append(all, sentence)
+			}
+		}
+	}
+	return all
 }
 
 func lowerFirst(text string) string {

@@ -31,6 +31,9 @@ func (l List) Write(w io.Writer, color bool) error {
 			fmt.Fprintf(&p.out, "… and %d more\n", len(items)-most)
 			break
 		}
+		if i > 0 {
+			p.out.WriteByte('\n')
+		}
 		p.diagnostic(d)
 	}
 	_, err := w.Write(p.out.Bytes())
@@ -88,21 +91,21 @@ func (p *printer) excerpt(rng hcl.Range, color string, mark rune) {
 		return
 	}
 	line := p.source.excerpt(rng.Start.Line, p.hidden)
-	from := min(columnByte(line, rng.Start.Column), len(line))
-	to := len(bytes.TrimRight(line, " \t"))
+	from := min(columnByte(line.text, rng.Start.Column), len(line.text))
+	to := max(from, len(bytes.TrimRight(line.text, " \t")))
 	if rng.End.Line == rng.Start.Line {
-		to = min(columnByte(line, rng.End.Column), len(line))
+		to = max(from, min(columnByte(line.text, rng.End.Column), len(line.text)))
 	}
-	before, marked, after := window(line, from, max(from, to))
+	from, to = line.around(from, to)
+	before, marked, after := window(line.part(0, from), line.part(from, to), line.part(to, len(line.text)))
 	frame := fmt.Sprintf("%5d | ", rng.Start.Line)
 	fmt.Fprintf(&p.out, "%s%s\n", p.paint(dim, frame), strings.TrimRight(visible(before+marked+after), " "))
 	carets := strings.Repeat(string(mark), max(cells(marked), 1))
 	fmt.Fprintf(&p.out, "%s%s%s\n", p.paint(dim, "      | "), strings.Repeat(" ", cells(before)), p.paint(color, carets))
 }
 
-// window cuts a long line to what stands around the marked part.
-func window(line []byte, from, to int) (before, marked, after string) {
-	before, marked, after = string(line[:from]), string(line[from:to]), string(line[to:])
+// window cuts the parts of a long line to what stands around the marked one.
+func window(before, marked, after string) (string, string, string) {
 	if len(before) > widest/2 {
 		before = "…" + strings.ToValidUTF8(before[len(before)-widest/2:], "")
 	}
@@ -154,10 +157,8 @@ func cells(text string) int {
 			break
 		}
 		n++
-		if k := width.LookupString; len(cluster) > 1 {
-			if props, _ := k(string(cluster)); props.Kind() == width.EastAsianWide || props.Kind() == width.EastAsianFullwidth {
-				n++
-			}
+		if props, _ := width.LookupString(string(cluster)); props.Kind() == width.EastAsianWide || props.Kind() == width.EastAsianFullwidth {
+			n++
 		}
 		at += advance
 	}
@@ -195,7 +196,7 @@ func (l List) MarshalJSON() ([]byte, error) {
 	for i, d := range items {
 		out[i] = jsonDiagnostic{Severity: "error", Message: d.Message, jsonPlace: placeOf("", d.Range), Hints: d.Hints}
 		if l.source != nil && d.Range.Start.Line > 0 {
-			out[i].Source = string(l.source.excerpt(d.Range.Start.Line, hidden))
+			out[i].Source = l.source.excerpt(d.Range.Start.Line, hidden).whole()
 		}
 		for _, a := range d.Also {
 			out[i].Also = append(out[i].Also, placeOf(a.Text, a.Range))

@@ -1,8 +1,8 @@
 package diag
 
 import (
-	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -48,27 +48,72 @@ func (s *Source) line(number int) (text []byte, begin int) {
 	return s.Text[begin:end], begin
 }
 
-// blot stands in an excerpt for each byte that must not be seen, so that
-// carets still point to the right columns.
-const blot = '*'
+// redacted stands in an excerpt where a secret is, however long that is.
+const redacted = "[redacted]"
 
-// excerpt is a line as it may be shown: hidden ranges, passwords in URLs and
-// values of names that sound secret are blotted out.
-func (s *Source) excerpt(number int, hidden []hcl.Range) []byte {
+// excerpt is a line as it may be shown.
+type excerpt struct {
+	text  []byte // as it stands in the file
+	spans []span // what is hidden, in order
+}
+
+// span is bytes of a line from begin up to end.
+type span struct{ begin, end int }
+
+// excerpt hides the given ranges, passwords in URLs and the values of names
+// that sound secret.
+func (s *Source) excerpt(number int, hidden []hcl.Range) excerpt {
 	text, begin := s.line(number)
-	shown := bytes.Clone(text)
+	spans := secretSpans(text)
 	for _, rng := range hidden {
-		from, to := max(rng.Start.Byte-begin, 0), min(rng.End.Byte-begin, len(shown))
-		for i := from; i < to; i++ {
-			shown[i] = blot
+		if from, to := max(rng.Start.Byte-begin, 0), min(rng.End.Byte-begin, len(text)); from < to {
+			spans = append(spans, span{from, to})
 		}
 	}
-	for _, span := range secretSpans(shown) {
-		for i := span[0]; i < span[1]; i++ {
-			shown[i] = blot
+	slices.SortFunc(spans, func(a, b span) int { return a.begin - b.begin })
+	e := excerpt{text: text}
+	for _, next := range spans {
+		if last := len(e.spans) - 1; last >= 0 && next.begin <= e.spans[last].end {
+			e.spans[last].end = max(e.spans[last].end, next.end)
+			continue
+		}
+		e.spans = append(e.spans, next)
+	}
+	return e
+}
+
+// part shows the bytes from begin up to end; a hidden span is shown whole
+// where it begins.
+func (e excerpt) part(begin, end int) string {
+	var b strings.Builder
+	for _, hide := range e.spans {
+		if hide.end <= begin || hide.begin >= end {
+			continue
+		}
+		if hide.begin >= begin {
+			b.Write(e.text[begin:hide.begin])
+			b.WriteString(redacted)
+		}
+		begin = min(hide.end, end)
+	}
+	b.Write(e.text[begin:end])
+	return b.String()
+}
+
+// whole shows the line.
+func (e excerpt) whole() string { return e.part(0, len(e.text)) }
+
+// around widens bytes so that no hidden span is cut.
+func (e excerpt) around(begin, end int) (int, int) {
+	for _, hide := range e.spans {
+		if hide.begin < begin && begin < hide.end {
+			begin = hide.begin
+		}
+		if hide.begin < end && end < hide.end {
+			end = hide.end
 		}
 	}
-	return shown
+	return begin, end
 }
 
 var (
@@ -81,17 +126,17 @@ var (
 	namedSecret = regexp.MustCompile(`(?i)(?:passw|secret|token|api_?key|credential)[\w-]*"?\s*[=:]\s*"([^"]*)`)
 )
 
-func secretSpans(line []byte) [][2]int {
-	var spans [][2]int
+func secretSpans(line []byte) []span {
+	var spans []span
 	for _, m := range urlPassword.FindAllSubmatchIndex(line, -1) {
-		spans = append(spans, [2]int{m[2], m[3]})
+		spans = append(spans, span{m[2], m[3]})
 	}
 	for _, m := range keywordPassword.FindAllSubmatchIndex(line, -1) {
-		spans = append(spans, [2]int{m[2], m[3]})
+		spans = append(spans, span{m[2], m[3]})
 	}
 	for _, m := range namedSecret.FindAllSubmatchIndex(line, -1) {
 		if text := string(line[m[2]:m[3]]); !pointsElsewhere(text) {
-			spans = append(spans, [2]int{m[2], m[3]})
+			spans = append(spans, span{m[2], m[3]})
 		}
 	}
 	return spans

@@ -20,7 +20,7 @@ func Nearest(given string, names []string) string {
 			best, least = name, d
 		}
 	}
-	if best == "" || least > max(1, min(len(given), len(best))/3) {
+	if shorter := min(len(given), len(best)); best == "" || least > max(1, shorter/3) || least >= shorter {
 		return ""
 	}
 	return best
@@ -33,11 +33,21 @@ func distance(a, b string) int {
 	if a == b {
 		return 0
 	}
+	if anagram(a, b) {
+		return 1 // letters in the wrong order
+	}
 	if shorter, longer := min(len(a), len(b)), max(len(a), len(b)); shorter >= 4 && longer-shorter <= 3 &&
 		(strings.HasPrefix(a, b) || strings.HasPrefix(b, a)) {
 		return 1
 	}
 	return levenshtein.Distance(a, b, nil)
+}
+
+func anagram(a, b string) bool {
+	left, right := []byte(a), []byte(b)
+	slices.Sort(left)
+	slices.Sort(right)
+	return slices.Equal(left, right)
 }
 
 func fold(name string) string {
@@ -59,7 +69,7 @@ func OneOf(names []string) string {
 		return ""
 	}
 	sorted := slices.Sorted(slices.Values(names))
-	return "there is " + strings.Join(sorted, ", ")
+	return "known: " + strings.Join(sorted, ", ")
 }
 
 var (

@@ -106,8 +106,7 @@ func (f *File) byteRange(at int) hcl.Range {
 }
 
 func (f *File) parseHCL() []*diag.Diagnostic {
-	tokens, _ := hclsyntax.LexConfig(f.Source.Text, f.Source.Name, hcl.InitialPos)
-	if found := checkTokens(tokens); len(found) > 0 {
+	if found := checkTokens(f.tokens()); len(found) > 0 {
 		return found
 	}
 	file, found := hclsyntax.ParseConfig(f.Source.Text, f.Source.Name, hcl.InitialPos)
@@ -116,6 +115,11 @@ func (f *File) parseHCL() []*diag.Diagnostic {
 		return f.translate(found)
 	}
 	return tooLong(f.Body)
+}
+
+func (f *File) tokens() hclsyntax.Tokens {
+	tokens, _ := hclsyntax.LexConfig(f.Source.Text, f.Source.Name, hcl.InitialPos) // the parser says the same again
+	return tokens
 }
 
 // tooLong refuses expressions whose evaluation would take long.

@@ -7,20 +7,40 @@ import (
 	"github.com/evac-io/evac/internal/runbook/diag"
 )
 
-// translate puts what the HCL parser found into evac's words where it can say
-// more than the parser: both places of a name that is given twice.
+// translate says what the HCL parser found, in evac's words where those say
+// more: both places of a name that is given twice, and where a text begins
+// that is not closed. What comes after such a text is noise.
 func (f *File) translate(found hcl.Diagnostics) []*diag.Diagnostic {
+	if d := unclosedText(f.tokens()); d != nil {
+		return []*diag.Diagnostic{d}
+	}
 	items := diag.FromHCL(found)
-	for _, d := range items {
-		name := string(f.Source.Slice(d.Range))
-		if d.Message != "attribute redefined" {
+	for i, d := range items {
+		if found[i].Summary != "Attribute redefined" {
 			continue
 		}
+		name := string(f.Source.Slice(d.Range))
 		if first, ok := innermost(f.Body, d.Range).Attributes[name]; ok {
 			*d = *redefined(name, d.Range, first.NameRange)
 		}
 	}
 	return items
+}
+
+// unclosedText finds the first text in quotes that goes past its line.
+func unclosedText(tokens hclsyntax.Tokens) *diag.Diagnostic {
+	var open hclsyntax.Token
+	for _, tok := range tokens {
+		switch tok.Type {
+		case hclsyntax.TokenOQuote:
+			open = tok
+		case hclsyntax.TokenQuotedNewline:
+			rng := hcl.RangeBetween(open.Range, hcl.Range{Filename: tok.Range.Filename, Start: tok.Range.Start, End: tok.Range.Start})
+			return diag.At(rng, "this text is not closed on its line").
+				Hint("close it with \", or write a text of several lines as <<EOT … EOT")
+		}
+	}
+	return nil
 }
 
 // innermost is the body that holds a range and has no block that does.

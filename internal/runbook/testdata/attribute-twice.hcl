@@ -1,0 +1,11 @@
+runbook "r" {
+  title = "a"
+  title = "b"
+}
+
+stage "one" {
+  step "shell" "x" {
+    run = "true"
+    run = "false"
+  }
+}

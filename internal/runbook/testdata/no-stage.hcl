@@ -1,0 +1,3 @@
+runbook "r" {
+  title = "Nothing"
+}

@@ -1,0 +1,10 @@
+runbook "r" {
+  title = "unclosed
+}
+
+stage "one" {
+  step "shell" "a" {
+    run = 
+  }
+  step shell b
+}
