@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"strconv"
 	"strings"
@@ -52,10 +53,14 @@ var (
 // blank lines around.
 func (c *Client) Command(ctx context.Context, command string) (string, error) {
 	answer, err := c.ask(ctx, command)
-	if err != nil {
-		return "", fmt.Errorf("ask HAProxy at %q: %w", c.address, err)
+	if err == nil {
+		return answer, nil
 	}
-	return answer, nil
+	kind := fault.KindOf(err)
+	if errors.Is(err, fs.ErrPermission) {
+		kind = fault.Denied
+	}
+	return "", fault.Wrap(kind, fmt.Sprintf("ask HAProxy at %q", c.address), err, "")
 }
 
 func (c *Client) ask(ctx context.Context, command string) (answer string, err error) {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +30,7 @@ func (c *Client) saveState(ctx context.Context, backend, file string) error {
 		return err
 	}
 	defer lock.Close() // which frees the lock
-	if err := flock(ctx, lock); err != nil {
+	if err := flock(lock); err != nil {
 		return err
 	}
 	text, err := c.state(ctx, backend)
@@ -50,21 +49,11 @@ func CanSave(file string) error {
 	return nil
 }
 
-// lockEvery is how often a held lock is tried again.
-const lockEvery = 10 * time.Millisecond
-
-func flock(ctx context.Context, f *os.File) error {
-	ticker := time.NewTicker(lockEvery)
-	defer ticker.Stop()
+// flock waits for the lock; its holder has at most answerLimit to go on.
+func flock(f *os.File) error {
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) {
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
 			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-ticker.C:
 		}
 	}
 }

@@ -18,14 +18,14 @@ func Pair(ctx context.Context, cache string, log *slog.Logger) (older, newer, pg
 	if err != nil {
 		return
 	}
-	usable, closed := startable(installs)
+	usable, _ := startable(installs)
 	if older, newer, pgDump, err = pair(usable); err == nil {
 		return
 	}
 	if installs, err = FetchPostgres(ctx, cache, log); err != nil {
 		return
 	}
-	usable, closed = startable(installs)
+	usable, closed := startable(installs)
 	older, newer, pgDump, err = pair(usable)
 	if err != nil {
 		err = errors.Join(append([]error{err}, closed...)...)

@@ -141,15 +141,22 @@ func (p *Postgres) accepts() bool {
 // answerLimit bounds one question to a server on this machine.
 const answerLimit = 5 * time.Second
 
-// socketDir is a directory for a server's Unix socket whose path is short
-// enough (104 bytes on macOS) and follows from the server's directory.
+// longestSocketDir leaves room for the socket's name: a whole path may have
+// 103 bytes on macOS.
+const longestSocketDir = 85
+
+// socketDir is a directory for a server's Unix socket: in the server's own, or
+// where that has too long a path, one whose name follows from it.
 func socketDir(dir string) string {
+	if inside := filepath.Join(dir, "run"); len(inside) <= longestSocketDir {
+		return inside
+	}
 	sum := sha256.Sum256([]byte(dir))
 	return "/tmp/evac-" + hex.EncodeToString(sum[:6])
 }
 
-// privateDir makes a directory in a place where anybody may write, and refuses
-// one that somebody else has put there.
+// privateDir makes a directory, perhaps where anybody may write, and refuses one
+// that somebody else has put there.
 func privateDir(dir string, as *account) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err

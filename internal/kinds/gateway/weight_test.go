@@ -187,6 +187,29 @@ func run(t *testing.T, s *gateway.Weight, env *step.Env) step.Done {
 	return step.Done{Plan: plan, Output: text}
 }
 
+// A backend may keep a state file of its own: only that is written, and a
+// reload reads it.
+func TestFileOfItsOwn(t *testing.T) {
+	base := t.TempDir()
+	own := "    load-server-state-from-file local\nglobal\n    server-state-base " + base + "\n"
+	w := newWorld(t, own, testenv.Says(t, "page"))
+	s, env := w.step("shop", switchOver()), testenv.Env(t)
+	done := run(t, s, env)
+	if err := s.Verify(t.Context(), env, done); err != nil {
+		t.Error(err)
+	}
+	if err := w.gateway.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{"page": 10}, testenv.Answers(t, w.url, 10)); diff != "" {
+		t.Error(diff)
+	}
+	text, err := os.ReadFile(filepath.Join(base, "shop"))
+	if err != nil || strings.Contains(string(text), "by-source") {
+		t.Errorf("the state file says %q, %v", text, err)
+	}
+}
+
 // The old server keeps its weight while the one that shall take over is down.
 func TestWaitsForTheTaker(t *testing.T) {
 	nobody := fmt.Sprintf("127.0.0.1:%d", testenv.FreePort(t))
@@ -204,6 +227,13 @@ func TestWaitsForTheTaker(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]int{"old": 5}, testenv.Answers(t, w.url, 5)); diff != "" {
 		t.Error(diff)
+	}
+	// Half done is undone: page had its new weight already.
+	if err := s.Undo(t.Context(), env, step.Done{Plan: plan}); err != nil {
+		t.Fatal(err)
+	}
+	if now, _, err := w.gateway.Client().Weight(t.Context(), "shop", "page"); now != 0 || err != nil {
+		t.Errorf("after undo the weight of page is %d, %v", now, err)
 	}
 }
 

@@ -46,6 +46,9 @@ func Serve(ctx context.Context, config string, log io.Writer) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGUSR2) // before anybody can find the process
+	defer signal.Stop(reload)
 	group, ctx := errgroup.WithContext(ctx)
 	for _, f := range g.table.frontends {
 		for _, address := range f.binds {
@@ -63,7 +66,7 @@ func Serve(ctx context.Context, config string, log io.Writer) error {
 		return errors.Join(err, ignoreEnd(group.Wait()))
 	}
 	group.Go(func() error { return g.serveAPI(ctx, l) })
-	group.Go(func() error { return g.reloadOnSignal(ctx) })
+	group.Go(func() error { return g.reloadOn(ctx, reload) })
 	g.log.Info(Name+" serves", "config", config)
 	return ignoreEnd(group.Wait())
 }
@@ -94,10 +97,7 @@ func (g *gateway) load() error {
 	return nil
 }
 
-func (g *gateway) reloadOnSignal(ctx context.Context) error {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGUSR2)
-	defer signal.Stop(signals)
+func (g *gateway) reloadOn(ctx context.Context, signals <-chan os.Signal) error {
 	for {
 		select {
 		case <-ctx.Done():
