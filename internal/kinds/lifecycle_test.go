@@ -27,6 +27,7 @@ func TestLifecycle(t *testing.T) {
 		probeCases(),
 		pageCases(),
 		gatewayCases(),
+		postgresCases(),
 	))
 }
 

@@ -19,7 +19,7 @@ func freezeKind() step.Kind {
 		Effect:  step.Undoable,
 		Summary: "stop writes to a PostgreSQL database and prove that none happen",
 		Doc:     freezeDoc,
-		New:     func() step.Step { return &freeze{} },
+		New:     func() step.Step { return &Freeze{} },
 		Output:  FreezeOutput{},
 		Example: `step "postgres_freeze" "old" {
   database = var.old_db
@@ -49,8 +49,8 @@ The user must own the database and be a member of pg_read_all_stats and pg_signa
 Undo puts exactly the old settings back and ends the sessions that began under the freeze, for they would stay read-only.
 `
 
-// freeze is the kind postgres_freeze.
-type freeze struct {
+// Freeze is the kind postgres_freeze.
+type Freeze struct {
 	Database secret.DSN    `evac:"database,required,target" doc:"connection string of the database to stop"`
 	Settle   time.Duration `evac:"settle" default:"2s" doc:"how long the proof watches that nothing is written"`
 	Strict   bool          `evac:"strict" default:"false" doc:"turn away every role that is no superuser, readers too"`
@@ -84,7 +84,7 @@ type closed struct {
 }
 
 // Check implements step.Step.
-func (f *freeze) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
+func (f *Freeze) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
 	seen, err := pg.PlanFreeze(ctx, f.Database, f.Strict)
 	if err != nil {
 		return step.Plan{}, err
@@ -113,7 +113,7 @@ func (f *freeze) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
 }
 
 // Run implements step.Step.
-func (f *freeze) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output, error) {
+func (f *Freeze) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output, error) {
 	var before closed
 	if _, err := env.Checkpoint.Load(&before); err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func freezeOutput(done pg.FreezeResult) (FreezeOutput, error) {
 }
 
 // Verify implements step.Step.
-func (f *freeze) Verify(ctx context.Context, _ *step.Env, done step.Done) error {
+func (f *Freeze) Verify(ctx context.Context, _ *step.Env, done step.Done) error {
 	var out FreezeOutput
 	var mark pg.FreezeMark
 	if err := done.Decode(&out); err != nil {
@@ -159,7 +159,7 @@ func (f *freeze) Verify(ctx context.Context, _ *step.Env, done step.Done) error 
 }
 
 // Undo implements step.Undoer.
-func (f *freeze) Undo(ctx context.Context, env *step.Env, _ step.Done) error {
+func (f *Freeze) Undo(ctx context.Context, env *step.Env, _ step.Done) error {
 	var changes []pg.FreezeChange
 	for _, s := range env.Settings.Changed() {
 		changes = append(changes, changeOf(s))

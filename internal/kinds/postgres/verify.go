@@ -19,7 +19,7 @@ func verifyKind() step.Kind {
 		Effect:  step.Reads,
 		Summary: "prove that every row and object of one PostgreSQL database is in another",
 		Doc:     verifyDoc,
-		New:     func() step.Step { return &verify{} },
+		New:     func() step.Step { return &Verify{} },
 		Output:  VerifyOutput{},
 		Example: `step "postgres_verify" "main" {
   from = var.old_db
@@ -39,13 +39,15 @@ named: ` + "`missing`" + ` (only in the source), ` + "`extra`" + ` (only in the 
 are counted; the first ` + "`max_differences`" + ` are listed. Rows are told apart by the primary key, else by a unique index over columns that are never
 null; in a table without either, equal rows are counted. Only if more rows differ than ` + "`memory`" + ` holds do the servers sort the table.
 
+A materialized view is right if it holds what the source's holds, or what its definition gives on the source now: a copy fills it anew.
+
 With differences the step fails with exit code 3. A database that is written to meanwhile shows them; freeze it first.
 
 The user must be able to read every table, sequence and large object on both sides.
 `
 
-// verify is the kind postgres_verify.
-type verify struct {
+// Verify is the kind postgres_verify.
+type Verify struct {
 	From           secret.DSN `evac:"from,required" doc:"connection string of the source"`
 	To             secret.DSN `evac:"to,required,target" doc:"connection string of the target"`
 	Jobs           int        `evac:"jobs" default:"4" doc:"how many tables, or parts of large ones, are read at once"`
@@ -68,7 +70,7 @@ type VerifyOutput struct {
 }
 
 // Check implements step.Step.
-func (v *verify) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
+func (v *Verify) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
 	seen, err := pg.PlanVerify(ctx, v.From, v.To)
 	if err != nil {
 		return step.Plan{}, err
@@ -84,7 +86,7 @@ func (v *verify) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
 }
 
 // Run implements step.Step.
-func (v *verify) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output, error) {
+func (v *Verify) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output, error) {
 	result, err := pg.Verify(ctx, v.From, v.To, pg.VerifyOptions{
 		Jobs: v.Jobs, MaxDifferences: v.MaxDifferences, Memory: int64(v.Memory),
 		Total: func(rows int64) { env.Progress.Total("rows", rows) },
@@ -111,7 +113,7 @@ func (v *verify) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Outp
 }
 
 // differ is the error of a headcount that does not come out even.
-func differ(out VerifyOutput, v *verify) error {
+func differ(out VerifyOutput, v *Verify) error {
 	if out.Missing+out.Extra+out.Different+out.ObjectsDifferent == 0 {
 		return nil
 	}
@@ -126,7 +128,7 @@ func differ(out VerifyOutput, v *verify) error {
 
 // Verify implements step.Step: the proof is that Run found no difference, and
 // a comparison that was not made proves nothing.
-func (v *verify) Verify(_ context.Context, _ *step.Env, done step.Done) error {
+func (v *Verify) Verify(_ context.Context, _ *step.Env, done step.Done) error {
 	var out VerifyOutput
 	if err := done.Decode(&out); err != nil {
 		return fmt.Errorf("read output of the comparison: %w", err)
