@@ -122,7 +122,7 @@ func (o Options) move(ctx, waiting context.Context, p *process) (Result, error) 
 }
 
 // Await waits for the result of the world in o.Dir, whose run somebody goes on
-// with, and has the report written.
+// with, and has the report written. The world has ended then, unless it is kept.
 func Await(ctx context.Context, o Options) (Result, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -130,7 +130,12 @@ func Await(ctx context.Context, o Options) (Result, error) {
 	}
 	o.Dir = dir
 	paths := world.Paths{Dir: dir}
-	return o.conclude(ctx, Scene{Dir: dir, Home: paths.Home(), Runbook: paths.Runbook(), Report: paths.Report(), Runner: runner})
+	scene := Scene{Dir: dir, Home: paths.Home(), Runbook: paths.Runbook(), Report: paths.Report(), Runner: runner}
+	result, err := o.conclude(ctx, scene)
+	if result.Kept {
+		return result, err
+	}
+	return result, errors.Join(err, world.Ended(ctx, dir))
 }
 
 func (o Options) conclude(ctx context.Context, scene Scene) (Result, error) {

@@ -25,7 +25,7 @@ func (w *world) conclude(ctx context.Context, st *journal.State) (Result, error)
 	}
 	r := Result{
 		Type: "result", Result: st.Result, Run: st.Run, Gateway: w.info.Gateway, Catalog: w.catalog, Report: w.paths.Report(),
-		SourceVersion: w.info.Source.Version, TargetVersion: w.info.Target.Version, Home: home(st, figures),
+		SourceVersion: w.info.Source.Version, TargetVersion: w.info.Target.Version, Home: home(st, figures), Kept: w.o.Keep,
 	}
 	r.count(figures)
 	if err := verified(st, &r); err != nil {
@@ -66,6 +66,7 @@ func verified(st *journal.State, r *Result) error {
 		if err := json.Unmarshal(n.Output, &found); err != nil {
 			return fmt.Errorf("read the output of %s: %w", n.ID, err)
 		}
+		r.Verified = true
 		r.Rows, r.Missing, r.Extra, r.Different = r.Rows+found.Rows, r.Missing+found.Missing, r.Extra+found.Extra, r.Different+found.Different
 	}
 	return nil

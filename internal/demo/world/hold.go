@@ -51,6 +51,11 @@ func End(ctx context.Context, dir string) error {
 	if err := syscall.Kill(info.PID, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("end the demo's world: %w", err)
 	}
+	return Ended(ctx, dir)
+}
+
+// Ended waits until a directory has no living world.
+func Ended(ctx context.Context, dir string) error {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for Alive(dir) {

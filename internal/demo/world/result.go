@@ -43,6 +43,10 @@ type Result struct {
 	Unclear int64         `json:"orders_unclear"`
 	Check   proof.Rows    `json:"check"`
 	Catalog proof.Catalog `json:"catalog"`
+	// Kept tells that the databases are still up.
+	Kept bool `json:"kept,omitempty"`
+	// Verified tells that the run compared all rows itself.
+	Verified bool `json:"verified"`
 	// WriteOutage and ReadOutage are the downtimes with their instants.
 	WriteOutage crowd.Outage   `json:"write_outage"`
 	ReadOutage  crowd.Outage   `json:"read_outage"`
