@@ -188,10 +188,27 @@ func (w *worker) judge(ctx context.Context, p *pair) error {
 		return nil
 	case at == nil:
 		return nil
+	case p.source.query != "":
+		return w.compareRecomputed(ctx, p)
 	case weight <= w.Memory/int64(max(w.Jobs, 1)):
 		return w.nameFew(ctx, p, at)
 	}
 	return w.nameMany(ctx, p)
+}
+
+// compareRecomputed compares a materialized view whose stored rows differ once
+// more, with what its definition gives on the source now: a copy fills it anew,
+// while the source's rows may be older than the tables they came from.
+func (w *worker) compareRecomputed(ctx context.Context, p *pair) error {
+	p.source.recomputed()
+	p.target.rows = 0 // counted already
+	p.pending = p.parts()
+	for part := range p.parts() {
+		if err := w.compare(ctx, p, part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // nameFew reads the rows of the buckets that disagree into memory.

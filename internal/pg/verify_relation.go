@@ -27,6 +27,14 @@ type relation struct {
 	parts []string
 	// rows and bytes are estimates.
 	rows, bytes int64
+	// query is a materialized view's definition.
+	query string
+}
+
+// recomputed makes a materialized view what its definition gives now.
+func (r *relation) recomputed() {
+	r.from = "(" + strings.TrimRight(r.query, "; \n") + ") as recomputed"
+	r.parts, r.rows, r.query = []string{""}, 0, ""
 }
 
 // selects is the query for some columns of one part.
@@ -63,7 +71,7 @@ const relationQuery = `
 			join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = p.attnum
 			where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null and p.place <= i.%[1]s
 			group by 1, 2) k where k.certain order by k.indisprimary desc, cardinality(k.columns), k.relname limit 1), '{}'),
-		coalesce(x.filter, '')
+		coalesce(x.filter, ''), case c.relkind when 'm' then pg_get_viewdef(c.oid) else '' end
 	from pg_catalog.pg_class c
 	join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 	left join pg_catalog.pg_am m on m.oid = c.relam
@@ -107,7 +115,7 @@ func (r *reading) tables(ctx context.Context, exact bool) ([]*relation, error) {
 		var pages int64
 		var filter string
 		var send []string
-		err := row.Scan(&t.name, &t.rows, &t.bytes, &pages, &t.columns, &send, &t.key, &filter)
+		err := row.Scan(&t.name, &t.rows, &t.bytes, &pages, &t.columns, &send, &t.key, &filter, &t.query)
 		if exact {
 			t.send = map[string]string{}
 			for i, c := range t.columns {

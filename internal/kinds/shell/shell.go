@@ -205,7 +205,9 @@ func mark(env *step.Env) string { return "EVAC_TOKEN=" + env.Token }
 func (s *Shell) secrets(env *step.Env) []string {
 	var own secret.Redactor
 	for _, value := range s.Env {
-		own.Add(value.Reveal())
+		if !value.IsOpen() {
+			own.Add(value.Reveal())
+		}
 	}
 	return append(own.Known(), env.Redact.Known()...)
 }
