@@ -70,11 +70,8 @@ func (b *binder) scopes() {
 	if b.in.Drill != "" && b.drill == nil {
 		return
 	}
-	vars, missing := b.values()
+	vars := b.values()
 	if b.drill == nil {
-		for _, v := range missing {
-			b.list.Add(noValue(v))
-		}
 		scope, found := b.scopeOf(vars, nil)
 		b.list.Add(found...)
 		b.scope = scope
@@ -85,34 +82,31 @@ func (b *binder) scopes() {
 	b.list.Add(found...)
 	drilled := maps.Clone(vars)
 	for name, value := range own {
-		drilled[name] = mark(b.variables[name], b.read(b.variables[name], value, b.drill.vars[name].Range()))
-	}
-	for _, v := range missing {
-		if value, ok := own[v.Name]; !ok || !value.IsWhollyKnown() {
-			b.list.Add(noValue(v))
-		}
+		v := b.variables[name]
+		drilled[name] = mark(v, b.read(v, value, b.drill.vars[name].Range()))
 	}
 	b.scope, found = b.scopeOf(drilled, sites)
 	b.list.Add(found...)
 }
 
-// values gives each variable the value from outside or its default, and lists
-// those that have neither.
-func (b *binder) values() (map[string]cty.Value, []*Variable) {
+// values gives each variable the value from outside or its default. One that
+// has neither, or whose secret cannot be read, is unknown, and that is wrong
+// if the run needs it.
+func (b *binder) values() map[string]cty.Value {
 	vars := map[string]cty.Value{}
-	var missing []*Variable
 	for _, v := range b.Variables {
 		value := cty.UnknownVal(v.typ)
 		from, isGiven := b.in.Values[v.Name]
+		needed := v.neededBy(b.drill)
 		switch {
 		case isGiven:
 			var d *diag.Diagnostic
 			value, d = given(v, from)
 			b.list.Add(d)
-		case v.HasDefault:
+		case v.HasDefault && (needed || !pointsElsewhere(bare(v.value))):
 			value = b.read(v, v.value, v.Range)
-		default:
-			missing = append(missing, v)
+		case needed:
+			b.list.Add(noValue(v))
 		}
 		vars[v.Name] = mark(v, value)
 	}
@@ -122,7 +116,7 @@ func (b *binder) values() (map[string]cty.Value, []*Variable) {
 				Hint("%s", diag.DidYouMean(name, keysOf(b.variables))))
 		}
 	}
-	return vars, missing
+	return vars
 }
 
 func noValue(v *Variable) *diag.Diagnostic {

@@ -21,6 +21,15 @@ type standIn struct {
 	rng    hcl.Range
 }
 
+// exprs are all expressions of a drill.
+func (d *Drill) exprs() []*expr {
+	all := slices.Collect(maps.Values(d.vars))
+	for _, in := range d.sites {
+		all = slices.AppendSeq(all, maps.Values(in.fields))
+	}
+	return all
+}
+
 func (p *parser) declareDrill(block *hclsyntax.Block) {
 	d := &Drill{Name: block.Labels[0], Range: header(block), body: block.Body, vars: map[string]*expr{}, sites: map[string]*standIn{}}
 	if p.declare("drill "+quote(d.Name), d.Range) {
@@ -39,7 +48,7 @@ func (p *parser) resolveDrill(d *Drill) {
 			p.list.Add(diag.At(item.rng, "variable %q is mapped twice", item.name).See("first here", first.Range()))
 			continue
 		}
-		d.vars[item.name] = p.expressionOf(item.name, item.expr, place{what: "a drill", allow: beforeRun})
+		d.vars[item.name] = p.expressionOf(item.name, item.expr, place{what: "a drill", allow: beforeRun, drill: true})
 	}
 	for _, item := range p.items(d.body.Attributes["sites"], `sites = { NAME = { address = "…" } }`) {
 		site, ok := p.book.sites[item.name]
@@ -58,7 +67,7 @@ func (p *parser) resolveDrill(d *Drill) {
 func (p *parser) standIn(site *Site, item item) *standIn {
 	in := &standIn{fields: map[string]*expr{}, rng: item.rng}
 	if path := p.path(item.expr); len(path) == 2 && path[0] == "site" {
-		in.whole = p.expressionOf(item.name, item.expr, place{what: drillSite, allow: beforeRun})
+		in.whole = p.expressionOf(item.name, item.expr, place{what: drillSite, allow: beforeRun, drill: true})
 		return in
 	}
 	for _, field := range p.itemsOf(item.expr, `NAME = { address = "…" } or NAME = site.OTHER`) {
@@ -80,7 +89,7 @@ func (p *parser) standInField(in *standIn, site *Site, field item) {
 			Hint("%s", diag.DidYouMean(field.name, site.fields())).See("the site is here", site.Range))
 		return
 	}
-	in.fields[field.name] = p.expressionOf(field.name, field.expr, place{what: "a drill", allow: beforeRun})
+	in.fields[field.name] = p.expressionOf(field.name, field.expr, place{what: "a drill", allow: beforeRun, drill: true})
 }
 
 // item is one entry of an object.

@@ -51,30 +51,37 @@ func idsOf(nodes []*Node) []string {
 	return ids
 }
 
-// VariablesNeeded are the variables that have neither a value in what is given
-// nor a default, in the order of the text.
-func (r *Runbook) VariablesNeeded(in map[string]any) []*Variable {
+// VariablesNeeded are the variables that a live run needs and that have
+// neither a value in what is given nor a default, in the order of the text.
+func (r *Runbook) VariablesNeeded(in map[string]any) []*Variable { return r.DrillNeeds("", in) }
+
+// DrillNeeds is VariablesNeeded for a drill: what the drill puts in place of a
+// live value is not needed, what its stand-ins are made of is.
+func (r *Runbook) DrillNeeds(drill string, in map[string]any) []*Variable {
+	at := slices.IndexFunc(r.Drills, func(d *Drill) bool { return d.Name == drill })
+	var block *Drill
+	if at >= 0 {
+		block = r.Drills[at]
+	}
 	return slices.DeleteFunc(slices.Clone(r.Variables), func(v *Variable) bool {
 		_, given := in[v.Name]
-		return given || v.HasDefault
+		return given || v.HasDefault || !v.neededBy(block)
 	})
 }
 
-// DrillNeeds are the variables that a drill needs from outside: those that are
-// needed and that it does not put something of its own in place of.
-func (r *Runbook) DrillNeeds(drill string, in map[string]any) []*Variable {
-	own, used := map[string]*expr{}, map[string]bool{}
-	for _, d := range r.Drills {
-		if d.Name == drill {
-			own = d.vars
+// neededBy tells whether a drill, or the live run for nil, needs the
+// variable's value. One that only drills refer to is not needed live.
+func (v *Variable) neededBy(d *Drill) bool {
+	live := v.used || !v.drilled
+	if d == nil {
+		return live
+	}
+	for _, e := range d.exprs() {
+		if slices.ContainsFunc(e.refs, func(r ref) bool { return r.root == "var" && r.name == v.Name }) {
+			return true
 		}
 	}
-	for _, e := range own {
-		for _, ref := range e.refs {
-			used[ref.name] = true
-		}
-	}
-	return slices.DeleteFunc(r.VariablesNeeded(in), func(v *Variable) bool { return own[v.Name] != nil && !used[v.Name] })
+	return live && d.vars[v.Name] == nil
 }
 
 // Redact makes every secret variable known to a redactor, in a drill the live

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
 )
 
@@ -84,3 +85,6 @@ func golden(t *testing.T, file string, got []byte) {
 		t.Errorf("diagnostics differ (-want +got):\n%s", d)
 	}
 }
+
+// hintOf is what an error advises.
+func hintOf(err error) string { return strings.Join(fault.Hints(err), "\n") }

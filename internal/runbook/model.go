@@ -68,6 +68,9 @@ type Variable struct {
 	typ   cty.Type
 	body  *hclsyntax.Body
 	value cty.Value // the default
+	// used tells that something besides drills refers to it, drilled that a
+	// drill does.
+	used, drilled bool
 }
 
 // Person may own checklist items and approve gates.

@@ -47,6 +47,7 @@ type place struct {
 	what  string // "a local", "for_each"
 	allow allow
 	node  *nodeDef // nil outside of stages
+	drill bool     // inside of a drill block
 }
 
 // maxRefs bounds what one expression may refer to, and with it the size of
@@ -176,6 +177,9 @@ func (w *walker) lookup(t hcl.Traversal, key hclsyntax.Expression, rng hcl.Range
 	}
 	switch r.root {
 	case "var":
+		if v := w.parser.book.variables[r.name]; v != nil {
+			v.used, v.drilled = v.used || !w.place.drill, v.drilled || w.place.drill
+		}
 		return r, lookupName(w.parser, r, "variable", w.parser.book.variables)
 	case "local":
 		return r, lookupName(w.parser, r, "local", w.parser.book.locals)
