@@ -139,11 +139,7 @@ func (c *copier) open(ctx context.Context) (err error) {
 	if c.target, err = openTarget(ctx, c.To, c.Token, settings); err != nil {
 		return err
 	}
-	there, err := TakeMark(ctx, c.target.conn)
-	if err != nil {
-		return fmt.Errorf("open target: %w", err)
-	}
-	if err := errors.Join(direction(c.sourceVersion, c.target.version), distinct(c.source.Mark, there)); err != nil {
+	if err := errors.Join(direction(c.sourceVersion, c.target.version), distinct(ctx, c.source.conn, c.target.conn)); err != nil {
 		return err
 	}
 	c.dump, err = FindPgDump(ctx, c.PgDump, c.sourceVersion/10000, c.target.version/10000)
@@ -151,11 +147,12 @@ func (c *copier) open(ctx context.Context) (err error) {
 }
 
 // distinct refuses one database as both source and target.
-func distinct(source, target FreezeMark) error {
-	if source.System == target.System && source.Database == target.Database {
-		return fault.New(fault.Invalid, "source and target are the same database", "")
+func distinct(ctx context.Context, source, target *pgx.Conn) error {
+	same, err := oneDatabase(ctx, source, target)
+	if err == nil && same {
+		err = fault.New(fault.Invalid, "source and target are the same database", "give two different connection strings")
 	}
-	return nil
+	return err
 }
 
 // direction refuses servers that the copy does not go between.

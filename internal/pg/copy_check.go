@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -36,7 +37,7 @@ func CheckCopy(ctx context.Context, o CopyOptions) (CopySurvey, error) {
 	}
 	c := checker{source: source, target: target, o: o, survey: &s}
 	for _, check := range []func(context.Context) error{
-		c.servers, c.sides, c.size, c.readable, c.rows, c.occupied, c.writable, c.extensions, c.encoding, c.surroundings,
+		c.servers, c.sides, c.size, c.readable, c.rows, c.occupied, c.writable, c.extensions, c.features, c.encoding, c.surroundings,
 	} {
 		if err := check(ctx); err != nil {
 			c.wrong = append(c.wrong, err)
@@ -77,15 +78,10 @@ func (c *checker) servers(ctx context.Context) (err error) {
 }
 
 func (c *checker) sides(ctx context.Context) error {
-	source, err := TakeMark(ctx, c.source)
-	if err != nil {
+	if _, err := TakeMark(ctx, c.source); err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
-	target, err := TakeMark(ctx, c.target)
-	if err != nil {
-		return fmt.Errorf("target: %w", err)
-	}
-	return distinct(source, target)
+	return distinct(ctx, c.source, c.target)
 }
 
 func (c *checker) size(ctx context.Context) error {
@@ -188,6 +184,42 @@ func (c *checker) extensions(ctx context.Context) error {
 		return nil
 	}
 	return fault.New(fault.Failed, "the target's host lacks extensions of the source: "+some(missing), "install their packages for the target's version, or drop them on the source")
+}
+
+// features refuses a target whose server was built without what the source
+// uses.
+func (c *checker) features(ctx context.Context) error {
+	var uses, has struct{ xml, icu, lz4 bool }
+	lz4 := "false"
+	if c.sourceVersion >= firstTidRange { // compression by column is as old
+		lz4 = "exists (select from pg_catalog.pg_attribute where attcompression = 'l' and attrelid >= 16384 and not attisdropped)"
+	}
+	err := c.source.QueryRow(ctx, `
+		select exists (select from pg_catalog.pg_attribute where atttypid in ('xml'::regtype, 'xml[]'::regtype) and attrelid >= 16384 and not attisdropped),
+			exists (select from pg_catalog.pg_collation where collprovider = 'i' and oid >= 16384)
+				or exists (select from pg_catalog.pg_attribute a join pg_catalog.pg_collation c on c.oid = a.attcollation where c.collprovider = 'i' and a.attrelid >= 16384),
+			`+lz4).Scan(&uses.xml, &uses.icu, &uses.lz4)
+	if err != nil {
+		return fmt.Errorf("read what source uses: %w", err)
+	}
+	err = c.target.QueryRow(ctx, `
+		select exists (select from pg_catalog.pg_collation where collprovider = 'i' and oid < 16384),
+			exists (select from pg_catalog.pg_settings where name = 'default_toast_compression' and 'lz4' = any(enumvals))`).Scan(&has.icu, &has.lz4)
+	if err != nil {
+		return fmt.Errorf("read what target has: %w", err)
+	}
+	has.xml = run(ctx, c.target, "select '<a/>'::xml") == nil
+	var missing []string
+	for name, lacks := range map[string]bool{"XML": uses.xml && !has.xml, "ICU collations": uses.icu && !has.icu, "LZ4 compression": uses.lz4 && !has.lz4} {
+		if lacks {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	return fault.New(fault.Failed, "the target's server was built without what the source uses: "+strings.Join(missing, ", "), "take another build of PostgreSQL for the target")
 }
 
 // encoding refuses a target that cannot hold the source's texts.

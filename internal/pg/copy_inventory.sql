@@ -26,7 +26,7 @@ loose as ( -- objects straight in the schema public, which itself stays
 	union all select 'pg_am'::regclass, oid from pg_catalog.pg_am where oid >= 16384
 	union all select 'pg_cast'::regclass, oid from pg_catalog.pg_cast where oid >= 16384),
 object as (
-	select 1 as step, 'event trigger' as what, e.evtname::text as name, format('drop event trigger if exists %I', e.evtname) as drop
+	select 0 as step, 'event trigger' as what, e.evtname::text as name, format('drop event trigger if exists %I', e.evtname) as drop
 	from pg_catalog.pg_event_trigger e where not exists (select from member where classid = 'pg_event_trigger'::regclass and objid = e.oid)
 	union all
 	select 2, 'publication', p.pubname, format('drop publication if exists %I', p.pubname) from pg_catalog.pg_publication p
@@ -57,7 +57,7 @@ object as (
 	union all
 	select 8, 'extension', e.extname, format('drop extension if exists %I cascade', e.extname) from pg_catalog.pg_extension e where e.extname <> all($1::text[])
 	union all
-	select 0, 'default privileges', coalesce(pg_get_userbyid(a.defaclrole) || ' in ' || n.nspname, pg_get_userbyid(a.defaclrole)), (
+	select 1, 'default privileges', coalesce(pg_get_userbyid(a.defaclrole) || ' in ' || n.nspname, pg_get_userbyid(a.defaclrole)), (
 		select string_agg(sql, '; ' order by back, sql) from (
 			select false as back, format('alter default privileges for role %I %s revoke all on %s from %s', pg_get_userbyid(a.defaclrole),
 				'in schema ' || quote_ident(n.nspname), k.what, case when x.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end) as sql

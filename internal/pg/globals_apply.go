@@ -160,8 +160,9 @@ func (t *target) makeRole(ctx context.Context, tx pgx.Tx, r role) (made bool, er
 	return true, nil
 }
 
-// joinRole makes a user that is no superuser a member of the role until the
-// end, and says what the role could not be given.
+// joinRole makes a user that is no superuser a member of the role that it made,
+// so that it can hand objects over to it, and verify and undo that; and says
+// what the role could not be given.
 func (t *target) joinRole(ctx context.Context, tx pgx.Tx, r role) error {
 	if t.super {
 		return nil
@@ -172,10 +173,7 @@ func (t *target) joinRole(ctx context.Context, tx pgx.Tx, r role) error {
 			return err
 		}
 	}
-	if err := run(ctx, t.conn, "grant "+Quote(r.Name)+" to current_user"); err != nil {
-		return err
-	}
-	return noteLast(ctx, tx, "revoke "+Quote(r.Name)+" from current_user")
+	return run(ctx, t.conn, "grant "+Quote(r.Name)+" to current_user")
 }
 
 func resetConfig(alter, config string) string {

@@ -44,7 +44,7 @@ Cut off at any instant, the same step goes on where it was: whatever is done sta
 that are there already are kept only if the source is proved unwritten since (freeze it first); else the copy starts over and says so. A
 complete copy is not made again.
 
-The users need not be superusers. What the target refuses for lack of privilege (an owner, a grant, an event trigger) is left out by name, in
+The users need not be superusers. One of the target that is none stays a member of the roles that it makes. What the target refuses for lack of privilege (an owner, a grant, an event trigger) is left out by name, in
 ` + "`warnings`" + `.
 
 Undo empties the target again, also halfway: everything in it is dropped, and so are the roles that the copy made; the database's owner,
