@@ -561,6 +561,40 @@ func TestOrdersFromElsewhere(t *testing.T) {
 	wantLog(t, b.w.did("run"), "run a", "run b", "run c")
 }
 
+// An event of another process makes the state and the agenda anew while steps
+// run: none of them may begin a second time.
+func TestNewsWhileStepsRun(t *testing.T) {
+	b := newBench(t, spec{stage: "one", name: "a"}, spec{stage: "one", name: "b"}, spec{stage: "one", name: "c"})
+	var running sync.WaitGroup
+	running.Add(3)
+	for _, name := range []string{"a", "b", "c"} {
+		b.w.hook["run "+name] = func(ctx context.Context) {
+			running.Done()
+			running.Wait()
+			other, err := journal.Open(ctx, b.home, journal.Options{Now: time.Now})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer other.Close()
+			id, err := other.Newest(ctx, true)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := other.Request(ctx, id, journal.NewEvent(journal.AskNote, "park", "", 0, journal.NoteBody{Text: name})); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	j, run, err := b.start(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "notes", len(b.state(j, run).Notes), 3)
+	want(t, "runs", len(b.w.did("run")), 3)
+}
+
 func TestPanicIsAFailure(t *testing.T) {
 	b := newBench(t, spec{stage: "one", name: "a"})
 	b.w.hook["run a"] = func(context.Context) { panic("bug") }

@@ -91,7 +91,9 @@ func (c *conductor) begin() {
 	for !c.held() && len(c.agenda.ready) > 0 && len(c.active) < c.st.Body.Parallel {
 		id := c.agenda.ready[0]
 		c.agenda.ready = c.agenda.ready[1:]
-		c.start(c.st.Node(id))
+		if c.active[id] == nil { // an agenda made anew knows nothing of workers
+			c.start(c.st.Node(id))
+		}
 	}
 }
 
