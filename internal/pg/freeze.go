@@ -98,7 +98,7 @@ func Freeze(ctx context.Context, dsn secret.DSN, o FreezeOptions) (result Freeze
 		return result, fault.Wrap(fault.KindOf(err), op, err, "")
 	}
 	o.Note("watching that nothing is written")
-	if result.Proof, err = f.prove(ctx, o.Settle); err != nil {
+	if result.Proof, err = f.prove(ctx, o.Settle, FreezeMark{}); err != nil {
 		return result, fault.Wrap(fault.KindOf(err), op, err, "")
 	}
 	return result, nil
@@ -106,7 +106,7 @@ func Freeze(ctx context.Context, dsn secret.DSN, o FreezeOptions) (result Freeze
 
 // ProveFrozen proves that the database is frozen: every setting stands, the
 // server refuses a real attempt to write, nothing is written for as long as
-// settle, and nothing was since the mark (zero: of no earlier freeze).
+// settle, and nothing was since the mark (zero: since now).
 func ProveFrozen(ctx context.Context, dsn secret.DSN, settle time.Duration, mark FreezeMark) (proof FreezeProof, err error) {
 	f, err := openFreezer(ctx, dsn)
 	if err != nil {
@@ -117,19 +117,13 @@ func ProveFrozen(ctx context.Context, dsn secret.DSN, settle time.Duration, mark
 	if err := errors.Join(f.settingsStand(ctx), writeRefused(ctx, dsn)); err != nil {
 		return proof, fault.Wrap(fault.Failed, op, err, "")
 	}
-	if proof, err = f.prove(ctx, settle); err != nil || mark.System == "" {
-		return proof, fault.Wrap(fault.KindOf(err), op, err, "")
-	}
-	unwritten, reason, err := UnwrittenSince(ctx, f.conn, mark)
-	if err == nil && !unwritten {
-		err = fmt.Errorf("written since %s: %s", clock(mark.TakenAt), reason)
-	}
+	proof, err = f.prove(ctx, settle, mark)
 	return proof, fault.Wrap(fault.KindOf(err), op, err, "")
 }
 
 // Unfreeze puts the settings back that Freeze has changed and ends the
-// sessions that began under the freeze: they would stay read-only. restored is
-// told of each setting once all that is done.
+// sessions that began under the freeze, for they would stay read-only. restored
+// is told of each setting once all that is done.
 func Unfreeze(ctx context.Context, dsn secret.DSN, changes []FreezeChange, restored func(context.Context, FreezeChange) error) (err error) {
 	if len(changes) == 0 {
 		return nil
@@ -145,8 +139,8 @@ func Unfreeze(ctx context.Context, dsn secret.DSN, changes []FreezeChange, resto
 			return fault.Wrap(fault.Failed, op, err, "")
 		}
 	}
-	if _, err := f.endSessions(ctx, time.Time{}, FreezeOptions{}); err != nil {
-		return fault.Wrap(fault.KindOf(err), op, err, "")
+	if err := f.endReaders(ctx); err != nil {
+		return fault.Wrap(fault.Failed, op, err, "")
 	}
 	for _, c := range changes {
 		if err := restored(ctx, c); err != nil {

@@ -16,12 +16,11 @@ import (
 
 // FreezeProof is what was seen while watching a frozen database.
 type FreezeProof struct {
-	// Mark is the database at the beginning: nothing was written since.
+	// Mark is the database when it was frozen: nothing was written since.
 	Mark FreezeMark `json:"mark"`
 	// Observed is how long it was watched.
 	Observed time.Duration `json:"observed"`
-	// XidAfter is the cluster's next transaction at the end (Mark.Xmax at the
-	// beginning); the log positions are information only, for checkpoints and
+	// XidAfter is the cluster's next transaction at the end; the log positions are information only, for checkpoints and
 	// other databases move them too.
 	XidAfter  int64  `json:"xid_after"`
 	LSNBefore string `json:"lsn_before"`
@@ -36,9 +35,10 @@ type FreezeProof struct {
 }
 
 // prove watches the database for as long as settle and says what it saw. That
-// somebody writes, or could still commit, is an error that names who.
-func (f *freezer) prove(ctx context.Context, settle time.Duration) (FreezeProof, error) {
-	var p FreezeProof
+// somebody writes, has written since the mark (zero: now), or could still
+// commit, is an error that names who.
+func (f *freezer) prove(ctx context.Context, settle time.Duration, mark FreezeMark) (FreezeProof, error) {
+	p := FreezeProof{Mark: mark}
 	if err := f.prepared(ctx); err != nil {
 		return p, err
 	}
@@ -46,8 +46,10 @@ func (f *freezer) prove(ctx context.Context, settle time.Duration) (FreezeProof,
 	if err != nil {
 		return p, err
 	}
-	if p.Mark, err = TakeMark(ctx, f.conn); err != nil {
-		return p, err
+	if mark.System == "" {
+		if p.Mark, err = TakeMark(ctx, f.conn); err != nil {
+			return p, err
+		}
 	}
 	seen, err := f.watchWriters(ctx, settle)
 	if err != nil {
@@ -64,7 +66,7 @@ func (f *freezer) prove(ctx context.Context, settle time.Duration) (FreezeProof,
 		return p, err
 	}
 	after, err := f.counters(ctx)
-	p.Method, p.Observed, p.XidAfter = method, after.at.Sub(p.Mark.TakenAt), after.xid
+	p.Method, p.Observed, p.XidAfter = method, after.at.Sub(before.at), after.xid
 	p.LSNBefore, p.LSNAfter, p.RolledBack = before.lsn, after.lsn, after.rolledBack-before.rolledBack
 	return p, err
 }

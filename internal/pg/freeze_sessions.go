@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evac-io/evac/internal/fault"
 )
@@ -119,6 +120,25 @@ func (f *freezer) terminate(ctx context.Context, closedAt time.Time, strict bool
 	}
 	return stale, nil
 }
+
+// endReaders ends the sessions that began under a freeze, as far as the user may.
+func (f *freezer) endReaders(ctx context.Context) error {
+	readers, err := f.sessions(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, s := range readers {
+		_, err := f.conn.Exec(ctx, "select pg_terminate_backend($1)", s.PID)
+		var refused *pgconn.PgError
+		if err != nil && !(errors.As(err, &refused) && refused.Code == insufficientPrivilege) {
+			return fmt.Errorf("end session of %s: %w", s, err)
+		}
+	}
+	return nil
+}
+
+// insufficientPrivilege is the SQLSTATE of what the user may not do.
+const insufficientPrivilege = "42501"
 
 // starting lists the sessions that are being set up: they may have read the
 // old settings and do not show in pg_stat_activity yet, but they hold a lock

@@ -26,6 +26,7 @@ import (
 // Where a difference lies.
 const (
 	ClassRow      = "row"
+	ClassView     = "view row" // of a materialized view
 	ClassSequence = "sequence"
 	ClassLarge    = "large object"
 	ClassObject   = "object" // an index, constraint, function, grant …
@@ -68,6 +69,7 @@ type VerifyOptions struct {
 	Total func(rows int64)
 	Read  func(rows int64)
 	// Found is told of differences as they are found, MaxDifferences at most.
+	// All three may be called from several goroutines at once.
 	Found func(Difference)
 }
 
@@ -134,6 +136,7 @@ func Verify(ctx context.Context, source, target secret.DSN, o VerifyOptions) (re
 	if err := v.compareAll(ctx, pairs); err != nil {
 		return result, err
 	}
+	result.Differences = []Difference{} // none is [] in JSON
 	for _, p := range pairs {
 		result.Differences = append(result.Differences, p.found...)
 		if p.class() == ClassObject {

@@ -49,7 +49,7 @@ func (r *relation) selects(columns []string, part string) string {
 	return "select " + strings.Join(quoted, ", ") + " from " + r.from + part
 }
 
-// tableQuery lists what holds rows of its own: plain tables, partitions and
+// relationQuery lists what holds rows of its own: plain tables, partitions and
 // parents of inheritance each for themselves, and materialized views that are
 // filled. Of an extension's tables only those that it declares to hold the
 // user's rows (pg_extension.extconfig). The key is the primary key, else the
@@ -116,6 +116,9 @@ func (r *reading) tables(ctx context.Context, exact bool) ([]*relation, error) {
 		var filter string
 		var send []string
 		err := row.Scan(&t.name, &t.rows, &t.bytes, &pages, &t.columns, &send, &t.key, &filter, &t.query)
+		if t.query != "" {
+			t.class = ClassView
+		}
 		if exact {
 			t.send = map[string]string{}
 			for i, c := range t.columns {
@@ -158,7 +161,10 @@ const sequencesAtOnce = 200
 func (r *reading) sequences(ctx context.Context) (*relation, error) {
 	rows, err := r.conn.Query(ctx, `
 		select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-		where c.relkind = 'S' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' order by 1`)
+		where c.relkind = 'S' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+			and (not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+				or exists (select from pg_catalog.pg_extension e where c.oid = any(e.extconfig)))
+		order by 1`)
 	if err != nil {
 		return nil, fmt.Errorf("list sequences of %s: %w", r.side, err)
 	}

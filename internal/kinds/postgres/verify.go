@@ -57,13 +57,13 @@ type Verify struct {
 
 // VerifyOutput is the headcount.
 type VerifyOutput struct {
-	Tables    int   `json:"tables" doc:"tables compared"`
-	Rows      int64 `json:"rows" doc:"rows of the source, with sequences and 64 KiB pieces of large objects"`
-	Missing   int64 `json:"missing" doc:"rows that are only in the source"`
-	Extra     int64 `json:"extra" doc:"rows that are only in the target"`
-	Different int64 `json:"different" doc:"rows that are in both and not the same"`
-	Objects   int64 `json:"objects" doc:"objects compared: columns, indexes, rights …"`
-	// ObjectsDifferent counts objects that are not the same or on one side only.
+	Tables           int             `json:"tables" doc:"tables compared"`
+	Rows             int64           `json:"rows" doc:"rows in the tables of the source"`
+	Others           int64           `json:"others" doc:"rows of materialized views, sequences and 64 KiB pieces of large objects"`
+	Missing          int64           `json:"missing" doc:"how many of both are only in the source"`
+	Extra            int64           `json:"extra" doc:"how many of both are only in the target"`
+	Different        int64           `json:"different" doc:"how many of both are on both sides and not the same"`
+	Objects          int64           `json:"objects" doc:"objects compared: columns, indexes, rights …"`
 	ObjectsDifferent int64           `json:"objects_different" doc:"objects that are not the same, or on one side only"`
 	Differing        []pg.Tally      `json:"differing,omitempty" doc:"the tables that differ, with their counts"`
 	Differences      []pg.Difference `json:"differences" doc:"the first differences"`
@@ -97,13 +97,16 @@ func (v *Verify) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Outp
 		return nil, err
 	}
 	out := VerifyOutput{
-		Rows: result.Data.Rows, Missing: result.Data.Missing, Extra: result.Data.Extra, Different: result.Data.Different,
+		Missing: result.Data.Missing, Extra: result.Data.Extra, Different: result.Data.Different,
 		Objects: result.Objects.Rows, ObjectsDifferent: result.Objects.Missing + result.Objects.Extra + result.Objects.Different,
 		Differences: result.Differences,
 	}
 	for _, t := range result.Tables {
 		if t.Class == pg.ClassRow {
 			out.Tables++
+			out.Rows += t.Rows
+		} else {
+			out.Others += t.Rows
 		}
 		if !t.Equal() && len(out.Differing) < v.MaxDifferences {
 			out.Differing = append(out.Differing, t)
@@ -118,12 +121,11 @@ func differ(out VerifyOutput, v *Verify) error {
 		return nil
 	}
 	text := fmt.Sprintf("compare %s with %s: %d of %d rows missing, %d extra, %d different; %d of %d objects not the same",
-		v.To, v.From, out.Missing, out.Rows, out.Extra, out.Different, out.ObjectsDifferent, out.Objects)
-	var first string
+		v.To, v.From, out.Missing, out.Rows+out.Others, out.Extra, out.Different, out.ObjectsDifferent, out.Objects)
 	if len(out.Differences) > 0 {
-		first = "first: " + out.Differences[0].String()
+		text += "; first: " + out.Differences[0].String()
 	}
-	return fault.New(fault.Different, text, first)
+	return fault.New(fault.Different, text, "if the source is still written to, freeze it (evac postgres freeze), then verify again")
 }
 
 // Verify implements step.Step: the proof is that Run found no difference, and
