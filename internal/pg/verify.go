@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -22,39 +20,6 @@ import (
 // sums agree, so do the rows. Where they do not, the rows of the buckets that
 // disagree are read again and named. Nothing is sorted unless a relation
 // differs in more than fits in memory.
-
-// Where a difference lies.
-const (
-	ClassRow      = "row"
-	ClassView     = "view row" // of a materialized view
-	ClassSequence = "sequence"
-	ClassLarge    = "large object"
-	ClassObject   = "object" // an index, constraint, function, grant …
-)
-
-// What a difference is: on the source only, on the target only, or on both but
-// not the same.
-const (
-	Missing   = "missing"
-	Extra     = "extra"
-	Different = "different"
-)
-
-// Difference is one thing that is not the same on both sides.
-type Difference struct {
-	Class string `json:"class"`
-	// Table is the table, quoted where SQL wants it; for other classes the
-	// name of the sequence or object.
-	Table string `json:"table"`
-	Kind  string `json:"kind"`
-	// Key is the value of the table's key, several as (a,b); empty for a table
-	// without a key.
-	Key string `json:"key"`
-	// Source and Target are values by column: of a row that both sides have,
-	// the ones that differ. Long values are cut; null stands for NULL.
-	Source map[string]*string `json:"source"`
-	Target map[string]*string `json:"target"`
-}
 
 // VerifyOptions say how to verify.
 type VerifyOptions struct {
@@ -232,23 +197,4 @@ func (v *verifier) pairs(ctx context.Context) ([]*pair, error) {
 		pairs = append(pairs, newPair(s, t))
 	}
 	return pairs, nil
-}
-
-// String says it in one line: `different: public.orders 42: amount 10.00 became 11.00`.
-func (d Difference) String() string {
-	text := d.Kind + ": " + strings.TrimSpace(d.Table+" "+d.Key)
-	if d.Kind != Different {
-		return text
-	}
-	for _, column := range slices.Sorted(maps.Keys(d.Source)) {
-		text += fmt.Sprintf("; %s is %s, was %s", column, orNull(d.Target[column]), orNull(d.Source[column]))
-	}
-	return text
-}
-
-func orNull(value *string) string {
-	if value == nil {
-		return "null"
-	}
-	return strconv.Quote(*value)
 }

@@ -45,7 +45,7 @@ func (r *reading) begin(ctx context.Context) (err error) {
 	if r.version < firstVerified {
 		return fault.New(fault.Invalid, fmt.Sprintf("server version %d is too old, want 10 or later", r.version/100_00), "")
 	}
-	if _, err := r.conn.Exec(ctx, beginReading); err != nil {
+	if err := run(ctx, r.conn, beginSnapshot); err != nil {
 		return err
 	}
 	return r.conn.QueryRow(ctx, `
@@ -53,10 +53,8 @@ func (r *reading) begin(ctx context.Context) (err error) {
 		from pg_catalog.pg_database d where d.datname = current_database()`).Scan(&r.snapshot, &r.database, &r.system)
 }
 
-const (
-	firstVerified = 10_00_00
-	beginReading  = "begin isolation level repeatable read, read only"
-)
+// firstVerified is the first version whose catalogs the comparison knows.
+const firstVerified = 10_00_00
 
 // join opens another session at the same moment.
 func (r *reading) join(ctx context.Context) (*pgx.Conn, error) {
@@ -64,7 +62,7 @@ func (r *reading) join(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.PgConn().Exec(ctx, beginReading+"; set transaction snapshot "+Literal(r.snapshot)).ReadAll(); err != nil {
+	if err := run(ctx, conn, beginSnapshot+"; set transaction snapshot "+Literal(r.snapshot)); err != nil {
 		return nil, errors.Join(fmt.Errorf("join snapshot of %s: %w", r.side, err), hangUp(ctx, conn))
 	}
 	return conn, nil
