@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/runbook"
+	"github.com/evac-io/evac/internal/view"
 )
 
 func (a *app) fmtCommand() *cobra.Command {
@@ -20,8 +22,16 @@ func (a *app) fmtCommand() *cobra.Command {
 		Short: "Write runbooks in the one canonical form",
 		RunE: func(_ *cobra.Command, args []string) error {
 			var errs []error
+			var written []string
 			for _, file := range args {
-				errs = append(errs, a.format(file, check))
+				changed, err := a.format(file, check)
+				if changed {
+					written = append(written, file)
+				}
+				errs = append(errs, err)
+			}
+			if len(written) > 0 {
+				a.result = view.Result{Sentence: "wrote " + strings.Join(written, ", "), Data: map[string]any{"files": written}}
 			}
 			return errors.Join(errs...)
 		},
@@ -30,25 +40,26 @@ func (a *app) fmtCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) format(file string, check bool) error {
+// format tells whether it wrote the file.
+func (a *app) format(file string, check bool) (bool, error) {
 	src, err := readSource(file)
 	if err != nil {
-		return err
+		return false, err
 	}
 	text, diags := runbook.Format(file, src.text)
-	if err := a.diagnose(diags); err != nil {
-		return err
+	if err := a.diagnose(file, diags); err != nil {
+		return false, err
 	}
 	if bytes.Equal(text, src.text) {
-		return nil
+		return false, nil
 	}
 	if check {
-		return fault.New(fault.Invalid, fmt.Sprintf("%q is not in canonical form", file), "evac fmt "+file)
+		return false, fault.New(fault.Invalid, fmt.Sprintf("%q is not in canonical form", file), "evac fmt "+file)
 	}
 	if err := replaceFile(file, text); err != nil {
-		return fmt.Errorf("write %q: %w", file, err)
+		return false, fmt.Errorf("write %q: %w", file, err)
 	}
-	return a.say(file, nil)
+	return true, nil
 }
 
 // replaceFile writes beside the file and renames, so that a full disk or a

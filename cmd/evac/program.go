@@ -15,6 +15,7 @@ import (
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/runbook"
 	"github.com/evac-io/evac/internal/step"
+	"github.com/evac-io/evac/internal/view/text"
 )
 
 // variableFlags are the ways to give a runbook's variables.
@@ -53,26 +54,25 @@ func (a *app) bind(src source, v variableFlags, drill string, fixed map[string]a
 		return nil, err
 	}
 	bound, diags := book.Bind(runbook.Input{Values: values, Drill: drill, Runner: a.actor()})
-	return bound, a.diagnose(diags)
+	return bound, a.diagnose(src.file, diags)
 }
 
 func (a *app) parse(src source) (*runbook.Runbook, error) {
 	book, diags := runbook.Parse(src.file, src.text, a.kinds)
-	return book, a.diagnose(diags)
+	return book, a.diagnose(src.file, diags)
 }
 
 // diagnose shows everything that is wrong with a runbook at once.
-func (a *app) diagnose(diags runbook.Diagnostics) error {
-	err := diags.Err()
-	if err == nil {
+func (a *app) diagnose(file string, diags runbook.Diagnostics) error {
+	if !diags.HasErrors() {
 		return nil
 	}
+	short := fault.New(fault.Invalid, text.Plural(len(diags.All()), "mistake")+" in "+filepath.Base(file), "")
 	if a.json {
-		object, wrong := json.Marshal(map[string]any{"type": "diagnostics", "diagnostics": diags})
-		_, wrong2 := fmt.Fprintln(a.out, string(object))
-		return errors.Join(wrong, wrong2, saidError{err})
+		a.view.Record("diagnostics", "", map[string]any{"file": file, "diagnostics": diags})
+		return saidError{short}
 	}
-	return errors.Join(diags.Write(a.err, colorful(a.err)), saidError{err})
+	return errors.Join(saidError{short}, diags.Write(a.err, colorful(a.err)))
 }
 
 // program makes what the conductor conducts of a bound runbook.

@@ -43,13 +43,29 @@ func (a *app) closeView(err error) int {
 	}
 	a.result.Err = err
 	a.view.Close(a.result)
-	var said saidError
-	if err != nil && !a.json && !errors.As(err, &said) {
-		if wrong := view.Error(a.err, err, colorful(a.err)); wrong != nil {
+	if !a.json {
+		if wrong := view.Error(a.err, unsaid(err), colorful(a.err)); wrong != nil {
 			return fault.Code(wrong)
 		}
 	}
 	return fault.Code(err)
+}
+
+// unsaid is what of an error the user has not been shown yet.
+func unsaid(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		var said saidError
+		if errors.As(err, &said) {
+			return nil
+		}
+		return err
+	}
+	var rest []error
+	for _, e := range joined.Unwrap() {
+		rest = append(rest, unsaid(e))
+	}
+	return errors.Join(rest...)
 }
 
 // say makes a sentence (and, in JSON, the fields) the command's result.
