@@ -112,7 +112,7 @@ create table app.oddity (
   id int primary key,
   small int2, r4 float4, r8 float8, num numeric, yes bool, pad char(5), short varchar(7),
   d date, t time, tz timetz, ts timestamp, tstz timestamptz, span interval,
-  bits bit(5), varbits varbit, j json, x xml,
+  bits bit(5), varbits varbit, j json,
   p point, seg lseg, b box, way path, area polygon, ring circle,
   words tsvector, hunt tsquery, ints int4range, gaps int4multirange,
   lsn pg_lsn, obj oid, ident name, matrix int[][], cash money, cls regclass

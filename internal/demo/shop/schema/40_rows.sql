@@ -69,9 +69,9 @@ $$;
 
 insert into app.oddity values
   (1, 1, 'NaN', '-Infinity', 'NaN', true, 'ab', 'x', 'infinity', '24:00', '12:00+05', '-infinity', 'infinity',
-   '1 mon -3 days', '10101', '1', '{"a": 1.0,"a":2}', null, '(1,2)', '[(0,0),(1,1)]', '((0,0),(1,1))', '((0,0),(1,1))',
+   '1 mon -3 days', '10101', '1', '{"a": 1.0,"a":2}', '(1,2)', '[(0,0),(1,1)]', '((0,0),(1,1))', '((0,0),(1,1))',
    '((0,0),(1,1),(1,0))', '<(0,0),1>', 'a b', 'a & b', '[1,5)', '{[1,2),[5,6)}', '0/16B3748', 12345, 'nm',
    '[0:1][2:3]={{1,2},{3,NULL}}', 12.34, 'pg_class'),
   (2, null, 1e-37, 0.1, 1e100, false, '', '', '0044-03-15 BC', '00:00', '00:00+00', '1999-01-08 04:05:06.123456',
-   '2000-01-01 00:00+14', '178000000 years', null, null, null, null, null, null, null, null, null, null, null, null,
+   '2000-01-01 00:00+14', '178000000 years', null, null, null, null, null, null, null, null, null, null, null,
    'empty', '{}', null, null, null, '{}', null, null);
