@@ -21,6 +21,10 @@ func noOutputs(string) (json.RawMessage, bool) { return nil, false }
 func (b *Bound) Step(n *Node, outputs Outputs) (step.Step, []Unknown, Diagnostics) {
 	list := diag.NewList(b.syntax.Source)
 	def := n.inst.def
+	if def.class != ClassStep {
+		list.Add(diag.At(def.rng, "%s is no step", def.what()))
+		return nil, nil, list
+	}
 	values := step.Values{}
 	var waits []Unknown
 	for _, f := range b.activeFields(n) {

@@ -155,7 +155,7 @@ func (p *parser) declareChecklist(n *nodeDef) {
 		p.strict(block.Body, "item "+quote(name), []string{"owner", "text"}, nil)
 		p.missing(block.Body, header(block), "item "+quote(name), `owner = "PERSON"`)
 		item := Item{Name: name, Text: p.literalText(block.Body, "text", name), Owner: p.literalText(block.Body, "owner", "")}
-		if attr := block.Body.Attributes["owner"]; attr != nil && item.Owner != "" {
+		if attr := block.Body.Attributes["owner"]; attr != nil {
 			p.person(item.Owner, attr.Expr.Range())
 		}
 		n.items = append(n.items, item)

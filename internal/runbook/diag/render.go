@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/apparentlymart/go-textseg/v15/textseg"
 	"github.com/hashicorp/hcl/v2"
@@ -157,7 +158,8 @@ func cells(text string) int {
 			break
 		}
 		n++
-		if props, _ := width.LookupString(string(cluster)); props.Kind() == width.EastAsianWide || props.Kind() == width.EastAsianFullwidth {
+		first, _ := utf8.DecodeRune(cluster)
+		if kind := width.LookupRune(first).Kind(); kind == width.EastAsianWide || kind == width.EastAsianFullwidth {
 			n++
 		}
 		at += advance

@@ -7,6 +7,7 @@ package syntax
 import (
 	"bytes"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -62,7 +63,7 @@ func read(name string, text []byte) (*File, diag.List) {
 		return f, list
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	text = lineEnds.ReplaceAll(text, []byte("\n"))
 	f.Source = diag.NewSource(name, text)
 	list = diag.NewList(f.Source)
 	if at := invalidUTF8(text); at >= 0 {
@@ -81,6 +82,9 @@ func read(name string, text []byte) (*File, diag.List) {
 	f.JSON = strings.EqualFold(filepath.Ext(name), ".json") || bytes.HasPrefix(bytes.TrimLeft(text, " \t\n"), []byte("{"))
 	return f, list
 }
+
+// lineEnds are line ends as other systems write them.
+var lineEnds = regexp.MustCompile(`\r+\n`)
 
 func invalidUTF8(text []byte) int {
 	if utf8.Valid(text) {
