@@ -60,16 +60,9 @@ func openFreezer(ctx context.Context, dsn secret.DSN) (*freezer, error) {
 	}
 	f := &freezer{conn: conn}
 	if err := conn.QueryRow(ctx, "select current_database()").Scan(&f.database); err != nil {
-		return nil, errors.Join(fmt.Errorf("read name of the database: %w", err), f.close())
+		return nil, errors.Join(fmt.Errorf("read name of the database: %w", err), hangUp(ctx, conn))
 	}
 	return f, nil
-}
-
-// close ends the session, also when the caller's context has ended.
-func (f *freezer) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	return f.conn.Close(ctx)
 }
 
 // Freeze stops writes to the database and proves that none happen. It goes on
@@ -80,7 +73,7 @@ func Freeze(ctx context.Context, dsn secret.DSN, o FreezeOptions) (result Freeze
 	if err != nil {
 		return result, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer func() { err = errors.Join(err, hangUp(ctx, f.conn)) }()
 	op := fmt.Sprintf("freeze database %q", f.database)
 	if err := f.refuse(ctx, o.Strict); err != nil {
 		return result, fault.Wrap(fault.KindOf(err), op, err, "")
@@ -105,19 +98,19 @@ func Freeze(ctx context.Context, dsn secret.DSN, o FreezeOptions) (result Freeze
 }
 
 // ProveFrozen proves that the database is frozen: every setting stands, the
-// server refuses a real attempt to write, nothing is written for as long as
-// settle, and nothing was since the mark (zero: since now).
-func ProveFrozen(ctx context.Context, dsn secret.DSN, settle time.Duration, mark FreezeMark) (proof FreezeProof, err error) {
+// server refuses a real attempt to write, and nothing was written since the
+// mark (zero: since now), nor is for as long as it watches.
+func ProveFrozen(ctx context.Context, dsn secret.DSN, o FreezeOptions, mark FreezeMark) (proof FreezeProof, err error) {
 	f, err := openFreezer(ctx, dsn)
 	if err != nil {
 		return proof, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer func() { err = errors.Join(err, hangUp(ctx, f.conn)) }()
 	op := fmt.Sprintf("prove database %q frozen", f.database)
-	if err := errors.Join(f.settingsStand(ctx), writeRefused(ctx, dsn)); err != nil {
+	if err := errors.Join(f.settingsStand(ctx, o.Strict), writeRefused(ctx, dsn)); err != nil {
 		return proof, fault.Wrap(fault.Failed, op, err, "")
 	}
-	proof, err = f.prove(ctx, settle, mark)
+	proof, err = f.prove(ctx, o.Settle, mark)
 	return proof, fault.Wrap(fault.KindOf(err), op, err, "")
 }
 
@@ -132,7 +125,7 @@ func Unfreeze(ctx context.Context, dsn secret.DSN, changes []FreezeChange, resto
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer func() { err = errors.Join(err, hangUp(ctx, f.conn)) }()
 	op := fmt.Sprintf("unfreeze database %q", f.database)
 	for _, c := range changes {
 		if err := f.alter(ctx, c, c.Old); err != nil {

@@ -28,7 +28,7 @@ func PlanFreeze(ctx context.Context, dsn secret.DSN, strict bool) (plan FreezePl
 	if err != nil {
 		return plan, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer func() { err = errors.Join(err, hangUp(ctx, f.conn)) }()
 	op := fmt.Sprintf("freeze database %q", f.database)
 	plan = FreezePlan{Database: f.database, Version: f.conn.PgConn().ParameterStatus("server_version")}
 	if err := f.refuse(ctx, strict); err != nil {

@@ -20,8 +20,8 @@ type FreezeProof struct {
 	Mark FreezeMark `json:"mark"`
 	// Observed is how long it was watched.
 	Observed time.Duration `json:"observed"`
-	// XidAfter is the cluster's next transaction at the end; the log positions are information only, for checkpoints and
-	// other databases move them too.
+	// XidAfter is the cluster's next transaction at the end. The positions in
+	// the write-ahead log are for information: checkpoints move them too.
 	XidAfter  int64  `json:"xid_after"`
 	LSNBefore string `json:"lsn_before"`
 	LSNAfter  string `json:"lsn_after"`
@@ -145,7 +145,7 @@ func writeRefused(ctx context.Context, dsn secret.DSN) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	defer func() { err = errors.Join(err, hangUp(ctx, conn)) }()
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("try to write: %w", err)

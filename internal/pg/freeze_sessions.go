@@ -93,7 +93,7 @@ func (f *freezer) endSessions(ctx context.Context, closedAt time.Time, o FreezeO
 		}
 		select {
 		case <-bound:
-			return len(ended), fmt.Errorf("sessions have not ended after %s: %s", sessionsBound, named(stale))
+			return len(ended), fmt.Errorf("after %s %d sessions are still being set up and these have not ended: %s", sessionsBound, len(starting), named(stale))
 		case <-ctx.Done():
 			return len(ended), context.Cause(ctx)
 		case <-time.After(sessionsPause):

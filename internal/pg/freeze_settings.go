@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/evac-io/evac/internal/fault"
 )
 
 // FreezeChange is one setting of the database that a freeze changes. Role is
@@ -91,14 +93,14 @@ func (f *freezer) setReadOnly(ctx context.Context, o FreezeOptions) (changed boo
 }
 
 // settingsStand refuses if a setting of the freeze was taken back.
-func (f *freezer) settingsStand(ctx context.Context) error {
-	changes, err := f.changes(ctx, false)
+func (f *freezer) settingsStand(ctx context.Context, strict bool) error {
+	changes, err := f.changes(ctx, strict)
 	if err != nil {
 		return err
 	}
 	for _, c := range changes {
 		if !c.stands() {
-			return fmt.Errorf("%s is %s", c, c.Old)
+			return fault.New(fault.Failed, fmt.Sprintf("%s is %s, want %s", c, c.Old, c.New), "freeze it again: evac postgres freeze")
 		}
 	}
 	return nil

@@ -163,7 +163,7 @@ func TestFreezeUnderFire(t *testing.T) {
 				}
 				return true
 			})
-			if _, err := ProveFrozen(t.Context(), z.dsn, settle, got.Proof.Mark); err != nil {
+			if _, err := ProveFrozen(t.Context(), z.dsn, FreezeOptions{}, got.Proof.Mark); err != nil {
 				t.Error(err)
 			}
 
@@ -171,7 +171,7 @@ func TestFreezeUnderFire(t *testing.T) {
 				t.Fatal(err)
 			}
 			once(t, z.dsn, "insert into orders values (-1)")
-			if _, err := ProveFrozen(t.Context(), z.dsn, settle, got.Proof.Mark); err == nil {
+			if _, err := ProveFrozen(t.Context(), z.dsn, FreezeOptions{}, got.Proof.Mark); err == nil {
 				t.Error("an open database was proved frozen")
 			}
 		})
@@ -221,7 +221,7 @@ func TestProveFrozenFindsALateWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	once(t, z.dsn, "set transaction_read_only = off; begin read write; insert into orders values (1); commit")
-	_, err = ProveFrozen(t.Context(), z.dsn, settle, got.Proof.Mark)
+	_, err = ProveFrozen(t.Context(), z.dsn, FreezeOptions{}, got.Proof.Mark)
 	if err == nil || !strings.Contains(err.Error(), "rows were written") {
 		t.Errorf("proof after a late write: %v", err)
 	}

@@ -19,9 +19,9 @@ type FreezeMark struct {
 	// transaction below Xmin had ended, none from Xmax on had.
 	Xmin int64 `json:"xmin"`
 	Xmax int64 `json:"xmax"`
-	// Rows is a digest of how many rows were ever inserted, updated and
-	// deleted in each table of the database (catalogs included, what ANALYZE
-	// writes left out), Sequences one of where each sequence stands.
+	// Rows sums up how many rows were ever inserted, updated and deleted in the
+	// tables of the database (catalogs included, what ANALYZE writes left out),
+	// Sequences where the sequences stand.
 	Rows      string `json:"rows"`
 	Sequences string `json:"sequences"`
 	// TakenAt is the server's clock.
@@ -35,27 +35,17 @@ const statsLag = 11 * time.Second
 // statsPause is the time between two looks at the counters meanwhile.
 const statsPause = 500 * time.Millisecond
 
-// firstSequenceValue is the first version with pg_sequence_last_value.
-const firstSequenceValue = 10_00_00
-
-// TakeMark reads the mark of the database that conn is connected to. conn must
-// not be inside a transaction: its snapshot would hide what came after.
+// TakeMark reads the mark of the database (PostgreSQL 10 or later) that conn is
+// connected to. conn must not be inside a transaction: its snapshot would hide
+// what came after.
 func TakeMark(ctx context.Context, conn *pgx.Conn) (FreezeMark, error) {
 	var m FreezeMark
 	if conn.PgConn().TxStatus() != 'I' {
 		return m, errors.New("take mark: the session is inside a transaction")
 	}
-	version, err := Version(ctx, conn)
-	if err != nil {
-		return m, fmt.Errorf("take mark: %w", err)
-	}
-	sequences := "select ''"
-	if version >= firstSequenceValue {
-		sequences = sequenceDigest
-	}
-	err = conn.QueryRow(ctx, `
+	err := conn.QueryRow(ctx, `
 		select (select system_identifier::text from pg_catalog.pg_control_system()), d.oid,
-			txid_snapshot_xmin(s.now), txid_snapshot_xmax(s.now), (`+rowDigest+`), (`+sequences+`), clock_timestamp()
+			txid_snapshot_xmin(s.now), txid_snapshot_xmax(s.now), (`+rowDigest+`), (`+sequenceDigest+`), clock_timestamp()
 		from pg_catalog.pg_database d, (select txid_current_snapshot() as now offset 0) s
 		where d.datname = current_database()`).
 		Scan(&m.System, &m.Database, &m.Xmin, &m.Xmax, &m.Rows, &m.Sequences, &m.TakenAt)
@@ -66,11 +56,13 @@ func TakeMark(ctx context.Context, conn *pgx.Conn) (FreezeMark, error) {
 }
 
 // rowDigest leaves out shared catalogs, which belong to no database, and the
-// statistics that (auto)analyze writes, with their TOAST tables.
+// statistics that (auto)analyze writes, with their TOAST tables. It is sums,
+// not a hash: a server may be forbidden to use MD5.
 const rowDigest = `
-	select md5(coalesce(string_agg(format('%s %s %s %s', s.relid, s.n_tup_ins, s.n_tup_upd, s.n_tup_del), ',' order by s.relid), ''))
+	select concat_ws(' ', sum(s.n_tup_ins), sum(s.n_tup_upd), sum(s.n_tup_del),
+		sum(s.relid::bigint * (s.n_tup_ins::numeric * 3 + s.n_tup_upd * 5 + s.n_tup_del * 7)))
 	from pg_catalog.pg_stat_all_tables s join pg_catalog.pg_class c on c.oid = s.relid
-	where not c.relisshared and s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0 and not exists (
+	where not c.relisshared and not exists (
 		select from pg_catalog.pg_class a
 		where a.relnamespace = 'pg_catalog'::regnamespace and a.relname in ('pg_statistic', 'pg_statistic_ext_data')
 			and c.oid in (a.oid, a.reltoastrelid))`
@@ -78,10 +70,10 @@ const rowDigest = `
 // sequenceDigest sees what the transaction counter does not: nextval draws most
 // values without a transaction number.
 const sequenceDigest = `
-	select md5(coalesce(string_agg(format('%s %s', c.oid, pg_sequence_last_value(c.oid)), ',' order by c.oid), ''))
+	select concat_ws(' ', count(*), sum(l.value), sum(c.oid::bigint * l.value::numeric))
 	from pg_catalog.pg_class c
-	where c.relkind = 'S' and c.relpersistence <> 't'
-		and case when c.relkind = 'S' then has_sequence_privilege(c.oid, 'select, usage') end`
+	cross join lateral (select case when c.relkind = 'S' and has_sequence_privilege(c.oid, 'select, usage') then pg_sequence_last_value(c.oid) end as value) l
+	where c.relkind = 'S' and c.relpersistence <> 't'`
 
 // UnwrittenSince tells whether nothing at all was committed to the database
 // since the mark was taken, and why it says so. Without any transaction in the

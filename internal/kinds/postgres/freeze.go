@@ -154,7 +154,8 @@ func (f *Freeze) Verify(ctx context.Context, _ *step.Env, done step.Done) error 
 	if err := json.Unmarshal([]byte(out.Mark), &mark); err != nil {
 		return fmt.Errorf("read mark of the freeze: %w", err)
 	}
-	_, err := pg.ProveFrozen(ctx, f.Database, f.Settle, mark)
+	// From the mark until now: longer than any time to watch.
+	_, err := pg.ProveFrozen(ctx, f.Database, pg.FreezeOptions{Strict: f.Strict}, mark)
 	return err
 }
 
