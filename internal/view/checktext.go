@@ -141,9 +141,13 @@ func (n CheckNode) writePlan(p *Paper) {
 		return
 	}
 	p.field(nodeIndent, "Does", text.Clean(n.Plan.Summary))
-	for i, action := range n.Plan.Actions {
+	actions := n.Plan.Actions
+	if len(actions) == 1 && saysAll(n.Plan.Summary, actions[0].Text) {
+		actions = nil
+	}
+	for i, action := range actions {
 		if i == mostActions {
-			p.field(nodeIndent, "", fmt.Sprintf("… and %d more (all with --json)", len(n.Plan.Actions)-i))
+			p.field(nodeIndent, "", fmt.Sprintf("… and %d more (all with --json)", len(actions)-i))
 			break
 		}
 		p.hang(strings.Repeat(" ", nodeIndent+labels+1)+"- ", text.Clean(action.Text))
@@ -157,6 +161,10 @@ func (n CheckNode) writePlan(p *Paper) {
 		p.field(nodeIndent, "Warning", p.mark(MarkWatch)+" "+text.Clean(warning))
 	}
 }
+
+// saysAll tells whether a summary holds all of a plan's only action: the same
+// words, or their beginning and nothing cut off.
+func saysAll(summary, action string) bool { return text.Clean(summary) == text.Clean(action) }
 
 func (n CheckNode) effectWords() string {
 	words := effectWords(n.Effect)
