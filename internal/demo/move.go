@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -101,7 +102,7 @@ func Move(ctx context.Context, o Options) (Result, error) {
 		fmt.Fprint(o.Progress, keptHelp(o.Dir))
 		return result, nil
 	}
-	return result, errors.Join(err, p.end())
+	return result, errors.Join(err, p.end(), world.End(ctx, o.Dir))
 }
 
 func (o Options) move(ctx, waiting context.Context, p *process) (Result, error) {
@@ -166,6 +167,9 @@ func (o *Options) prepare() error {
 			return err
 		}
 		o.Self = []string{self, "demo"}
+	}
+	if !slices.Contains([]string{"", world.HAProxy, world.StandIn}, o.Gateway) {
+		return fault.New(fault.Invalid, fmt.Sprintf("unknown gateway %q", o.Gateway), "take "+world.HAProxy+" or "+world.StandIn)
 	}
 	if o.Dir == "" {
 		o.Dir = time.Now().Format("evac-demo-20060102-150405")

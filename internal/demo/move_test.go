@@ -75,6 +75,21 @@ func gone(t *testing.T, dir string) {
 	}
 }
 
+// left lists what is in a directory.
+func left(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+// running lists the processes that have to do with the temporary directory.
 func running(t *testing.T) (found []string) {
 	t.Helper()
 	processes, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -127,15 +142,7 @@ func TestMoveEndsWithAResultAndNothingLeft(t *testing.T) {
 		t.Errorf("the scene lacks variables: %v", scene.Variables)
 	}
 	gone(t, o.Dir)
-	entries, err := os.ReadDir(o.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var left []string
-	for _, e := range entries {
-		left = append(left, e.Name())
-	}
-	if got := strings.Join(left, " "); got != "journal moving-day.hcl report.md result.json" {
+	if got := left(t, o.Dir); got != "journal moving-day.hcl report.md result.json" {
 		t.Errorf("left on disk: %s", got)
 	}
 	if _, err := demo.Move(t.Context(), o); fault.KindOf(err) != fault.Invalid {
@@ -167,6 +174,24 @@ func TestHeldMoveGoesOnElsewhere(t *testing.T) {
 		t.Error(err)
 	}
 	gone(t, o.Dir)
+}
+
+func TestWorldThatCannotBeSaysWhy(t *testing.T) {
+	o := options(t, func(context.Context, demo.Scene) error {
+		t.Error("conducted in a world that is not there")
+		return nil
+	})
+	t.Setenv("TMPDIR", filepath.Join(os.TempDir(), "missing"))
+	if _, err := demo.Move(t.Context(), o); err == nil || !strings.Contains(err.Error(), "missing") {
+		t.Errorf("error %v, want that the temporary directory is missing", err)
+	}
+	if got := left(t, o.Dir); got != "moving-day.hcl world.log" {
+		t.Errorf("left on disk: %s", got)
+	}
+	o.Gateway = "nginx"
+	if _, err := demo.Move(t.Context(), o); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("an unknown gateway: %v, want it refused", err)
+	}
 }
 
 // canceller ends a context when it is told that a server starts.

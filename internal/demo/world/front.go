@@ -162,7 +162,7 @@ const installTime = time.Minute
 
 func (w *world) gatewayProgram(ctx context.Context) (servers.GatewayProgram, error) {
 	standIn := servers.StandIn(w.o.StandIn...)
-	if w.o.Gateway == "standin" {
+	if w.o.Gateway == StandIn {
 		return standIn, nil
 	}
 	program, err := servers.FindHAProxy(ctx)

@@ -36,7 +36,8 @@ func Alive(dir string) bool {
 }
 
 // End ends the world of a directory, waits until it has gone, and removes what
-// one that was killed has left there.
+// one that was killed or never came into being has left there, but the log of
+// the latter.
 func End(ctx context.Context, dir string) error {
 	info, err := ReadInfo(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -46,7 +47,7 @@ func End(ctx context.Context, dir string) error {
 		return err
 	}
 	if !Alive(dir) {
-		return Paths{dir}.tidy(false)
+		return Paths{dir}.tidy(info.Error != "")
 	}
 	if err := syscall.Kill(info.PID, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("end the demo's world: %w", err)

@@ -12,6 +12,12 @@ import (
 	"github.com/evac-io/evac/internal/secret"
 )
 
+// The gateways that can be asked for.
+const (
+	HAProxy = "haproxy"
+	StandIn = "standin"
+)
+
 // Options say what world there shall be. The starting process writes them,
 // the world's own process reads them.
 type Options struct {
@@ -22,7 +28,7 @@ type Options struct {
 	// StandIn is the command of the built-in stand-in for the gateway; the
 	// configuration's path follows it.
 	StandIn []string `json:"stand_in"`
-	// Gateway is "haproxy" or "standin"; empty takes HAProxy if it can be had.
+	// Gateway is HAProxy or StandIn; empty takes HAProxy if it can be had.
 	Gateway string `json:"gateway,omitempty"`
 	// Linger is how long customers go on coming after the run has ended.
 	Linger time.Duration `json:"linger"`

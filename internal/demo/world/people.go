@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
@@ -14,7 +15,11 @@ import (
 // retest is how soon a failed item is tried again.
 const retest = 2 * time.Second
 
-var errIdle = errors.New("nothing has happened for the demo's lifetime")
+// Why a world ends without a result.
+var (
+	errIdle   = errors.New("nothing has happened for the demo's lifetime")
+	errOrphan = errors.New("who started the demo has gone before a run began")
+)
 
 // follow reads the journal from the first event of the newest run, lets the
 // people do what they are asked, and returns when the run has ended.
@@ -75,14 +80,19 @@ func (w *world) news(ctx context.Context, st *journal.State) error {
 	return err
 }
 
-// firstRun waits until a conductor begins.
+// firstRun waits until a conductor begins, as long as there is somebody who
+// could be it.
 func (w *world) firstRun(ctx context.Context) (string, error) {
 	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()
 	for idle := time.After(w.o.Lifetime); ; {
+		orphan := os.Getppid() != w.parent
 		run, err := w.journal.Newest(ctx, false)
-		if !errors.Is(err, journal.ErrNoRun) {
+		switch {
+		case !errors.Is(err, journal.ErrNoRun):
 			return run, err
+		case orphan:
+			return "", errOrphan
 		}
 		select {
 		case <-ctx.Done():

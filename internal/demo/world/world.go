@@ -36,6 +36,8 @@ type world struct {
 	o     Options
 	paths Paths
 	log   *slog.Logger
+	// parent is the process that started this one.
+	parent int
 	// data is a directory that the servers' account can enter.
 	data string
 	info Info
@@ -67,7 +69,7 @@ func Run(ctx context.Context, dir string, log *slog.Logger) error {
 		return err
 	}
 	defer runtime.KeepAlive(held) // the lock falls with the process, not before
-	w := &world{paths: Paths{Dir: dir}, log: log, info: Info{PID: os.Getpid()}, hookPath: "/" + rand.Text()}
+	w := &world{paths: Paths{Dir: dir}, log: log, parent: os.Getppid(), info: Info{PID: os.Getpid()}, hookPath: "/" + rand.Text()}
 	if err := readJSON(w.paths.Options(), &w.o); err != nil {
 		return err
 	}
@@ -76,7 +78,7 @@ func Run(ctx context.Context, dir string, log *slog.Logger) error {
 	go w.guardDir(ctx, cancel)
 	if err = w.build(ctx); err == nil {
 		err = w.live(ctx)
-	} else {
+	} else if ctx.Err() == nil {
 		w.info.Error, w.info.Kind, w.info.Hint = err.Error(), fault.KindOf(err).String(), strings.Join(fault.Hints(err), "; ")
 		err = errors.Join(err, writeJSON(w.paths.Info(), w.info))
 	}
@@ -205,7 +207,7 @@ func (w *world) end(ctx context.Context, failed bool) error {
 	}
 	w.ends = nil
 	if w.info.Error != "" {
-		return errors.Join(errs...) // the starting process has yet to read why
+		return errors.Join(errs...) // the starting process has yet to read why, and calls End
 	}
 	return errors.Join(append(errs, w.paths.tidy(failed))...)
 }
