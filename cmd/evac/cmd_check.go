@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evac-io/evac/internal/conduct"
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/journal"
 	"github.com/evac-io/evac/internal/view"
+	"github.com/evac-io/evac/internal/view/text"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -42,7 +46,7 @@ func (a *app) check(ctx context.Context, file string, vars variableFlags, drill 
 	if script {
 		return a.printScript(bound)
 	}
-	checked, err := conduct.Check(ctx, program, defaultParallel)
+	checked, err := a.checkSteps(ctx, program, defaultParallel)
 	if err != nil {
 		return err
 	}
@@ -55,9 +59,45 @@ func (a *app) check(ctx context.Context, file string, vars variableFlags, drill 
 	for _, c := range checked {
 		problems = append(problems, view.ProblemsOf(c.Node.ID, c.Err)...)
 	}
-	a.view.Show(view.Checked(program.Record(checked), book, problems))
+	page := view.Checked(program.Record(checked), book, problems)
+	a.view.Show(page)
+	a.result = checkResult(page)
 	if err := conduct.Problems(checked); err != nil {
 		return saidError{err} // the page shows each where it belongs
 	}
 	return nil
+}
+
+// checkResult sums a check up.
+func checkResult(page view.CheckPage) view.Result {
+	steps := 0
+	for _, stage := range page.Stages {
+		for _, n := range stage.Nodes {
+			if n.Class == journal.ClassStep {
+				steps++
+			}
+		}
+	}
+	unknown := len(page.Whole.Unknown)
+	r := view.Result{Data: map[string]any{"steps": steps, "problems": len(page.Problems), "unrehearsed": unknown}}
+	switch {
+	case len(page.Problems) > 0:
+		r.Sentence = fmt.Sprintf("refused: %s; nothing would run", text.Plural(len(page.Problems), "problem"))
+	case unknown > 0:
+		r.Sentence = fmt.Sprintf("checked: %s would run, %d never rehearsed as they stand", text.Plural(steps, "step"), unknown)
+	default:
+		r.Sentence = fmt.Sprintf("checked: %s would run in about %s, by drills", text.Plural(steps, "step"), text.Millis(page.Whole.TotalMS))
+	}
+	return r
+}
+
+// checkSteps checks every step of a program until it is interrupted.
+func (a *app) checkSteps(ctx context.Context, program *conduct.Program, parallel int) ([]conduct.Checked, error) {
+	checking, stop := a.untilInterrupted(ctx)
+	defer stop()
+	checked, err := conduct.Check(checking, program, parallel)
+	if checking.Err() != nil {
+		return nil, fault.New(fault.Interrupted, "interrupted while the steps were checked: nothing was begun", "")
+	}
+	return checked, err
 }

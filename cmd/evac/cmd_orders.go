@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -19,25 +20,43 @@ type order struct {
 	conducts bool
 }
 
-// give appends the request and sees to it that it is obeyed.
+// give appends the request and sees to it that it is answered: by the living
+// conductor, else by this process.
 func (a *app) give(ctx context.Context, o order) error {
 	return a.withJournal(ctx, func(j *journal.Journal) error {
 		run, err := a.orderedRun(ctx, j, o)
 		if err != nil {
 			return err
 		}
+		if err := mayOrder(ctx, j, run, o.event.Type); err != nil {
+			return err
+		}
 		asked, err := j.Request(ctx, run, o.event)
 		if err != nil {
 			return err
 		}
-		if o.conducts {
-			err := a.conductAgain(ctx, j, run, o.resumeFlags, false)
-			if fault.KindOf(err) != fault.Busy {
-				return err
+		for {
+			if answer, err := awaitAnswer(ctx, j, run, asked); answer != nil || err != nil {
+				return errors.Join(err, a.answered(run, answer))
+			}
+			if !o.conducts {
+				return a.say("noted; it takes effect when the run goes on: evac resume --run "+run, map[string]any{"run": run})
+			}
+			if err := a.conductAgain(ctx, j, run, o.resumeFlags, false); fault.KindOf(err) != fault.Busy {
+				return a.unlessRefused(ctx, j, run, asked, err)
 			}
 		}
-		return a.awaitAnswer(ctx, j, run, asked)
 	})
+}
+
+// mayOrder refuses orders to a run that has ended; one that was done may still
+// be undone.
+func mayOrder(ctx context.Context, j *journal.Journal, run string, t journal.Type) error {
+	st, err := j.Load(ctx, run)
+	if err != nil || !st.Finished() || t == journal.AskUndo && st.Result == journal.ResultDone {
+		return err
+	}
+	return fault.New(fault.Invalid, fmt.Sprintf("run %q has ended: %s", run, st.Result), "evac report "+run)
 }
 
 // orderedRun finds the run; an undo may also turn back a finished one.
@@ -49,36 +68,73 @@ func (a *app) orderedRun(ctx context.Context, j *journal.Journal, o order) (stri
 	return run, err
 }
 
-// awaitAnswer waits until the living conductor has answered the request.
-func (a *app) awaitAnswer(ctx context.Context, j *journal.Journal, run string, asked journal.Event) error {
-	info, err := holder(ctx, j, run)
-	if err != nil {
-		return err
-	}
-	if info == nil {
-		return a.say("noted; it takes effect when the run goes on: evac resume --run "+run, map[string]any{"run": run})
-	}
-	seen := asked.Seq
+// answer is what a conductor made of a request.
+type answer struct {
+	journal.AnswerBody
+	by string
+}
+
+// awaitAnswer waits until the living conductor has answered the request; nil
+// if none lives.
+func awaitAnswer(ctx context.Context, j *journal.Journal, run string, asked journal.Event) (*answer, error) {
 	for {
-		events, err := j.Events(ctx, run, seen)
+		// Who holds the run is looked up first: a conductor that is gone by
+		// then has left its answer behind.
+		living, err := holder(ctx, j, run)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, e := range events {
-			seen = e.Seq
-			var body journal.AnswerBody
-			if e.Type != journal.AskAnswered || e.Decode(&body) != nil || body.Seq != asked.Seq {
-				continue
-			}
-			if !body.Done {
-				return fault.New(fault.Invalid, fmt.Sprintf("run %q refuses: %s", run, body.Reason), "evac status "+run)
-			}
-			return a.say("done by "+info.Runner+"'s conductor", map[string]any{"run": run})
+		found, newest, err := answerTo(ctx, j, asked)
+		if found != nil || living == nil || err != nil {
+			return found, err
 		}
-		if err := j.Wait(ctx, run, seen); err != nil {
-			return err
+		tick, cancel := context.WithTimeout(ctx, watchEvery)
+		err = j.Wait(tick, run, newest)
+		cancel()
+		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+			return nil, err
 		}
 	}
+}
+
+// answerTo finds the answer to a request, and the newest event's number.
+func answerTo(ctx context.Context, j *journal.Journal, asked journal.Event) (*answer, int64, error) {
+	newest := asked.Seq
+	events, err := j.Events(ctx, asked.Run, asked.Seq)
+	for _, e := range events {
+		newest = e.Seq
+		a := &answer{by: e.Actor}
+		if e.Type == journal.AskAnswered && e.Decode(&a.AnswerBody) == nil && a.Seq == asked.Seq {
+			return a, newest, nil
+		}
+	}
+	return nil, newest, err
+}
+
+// answered makes another conductor's answer the command's result.
+func (a *app) answered(run string, answer *answer) error {
+	switch {
+	case answer == nil:
+		return nil
+	case !answer.Done:
+		return refused(run, answer)
+	}
+	return a.say("done by "+answer.by+"'s conductor", map[string]any{"run": run})
+}
+
+func refused(run string, answer *answer) error {
+	return fault.New(fault.Invalid, fmt.Sprintf("run %q refuses: %s", run, answer.Reason), "evac status "+run)
+}
+
+// unlessRefused gives err, how the run went on under this process, unless the
+// request itself was refused.
+func (a *app) unlessRefused(ctx context.Context, j *journal.Journal, run string, asked journal.Event, err error) error {
+	answer, _, wrong := answerTo(ctx, j, asked)
+	if wrong != nil || answer == nil || answer.Done {
+		return errors.Join(err, wrong)
+	}
+	a.result.Sentence = ""
+	return refused(run, answer)
 }
 
 func holder(ctx context.Context, j *journal.Journal, run string) (*journal.Holder, error) {

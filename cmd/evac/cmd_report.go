@@ -55,6 +55,12 @@ func (a *app) reportText(ctx context.Context, j *journal.Journal, run string, ex
 			return "", err
 		}
 	}
+	if _, err := j.Load(ctx, run); err != nil {
+		return "", err // there is no such run, or it was altered
+	}
+	if _, err := j.Load(ctx, run); err != nil { // no such run, or one that cannot be followed
+		return "", err
+	}
 	events, err := j.Events(ctx, run, 0)
 	if err != nil {
 		return "", err

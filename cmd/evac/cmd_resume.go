@@ -104,7 +104,7 @@ func (a *app) programOf(st *journal.State, f resumeFlags) (p *conduct.Program, c
 		return nil, false, fault.New(fault.Invalid, fmt.Sprintf("run %q is one step by itself", st.Run), "give the same command again: it goes on where it stopped")
 	}
 	src := source{file: st.Body.File, text: []byte(st.Body.Text)}
-	now, err := os.ReadFile(st.Body.File)
+	now, err := readRegular(st.Body.File)
 	switch {
 	case errors.Is(err, os.ErrNotExist): // the journal has it whole
 	case err != nil:

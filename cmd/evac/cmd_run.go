@@ -102,6 +102,9 @@ func (a *app) onlyDrill(file string) (string, error) {
 
 // runRunbook checks a runbook and conducts it.
 func (a *app) runRunbook(ctx context.Context, file string, f runFlags) error {
+	if f.parallel < 1 {
+		return fault.New(fault.Invalid, fmt.Sprintf("--parallel %d: at least one step must run at a time", f.parallel), "--parallel 1 runs one after the other")
+	}
 	src, err := readSource(file)
 	if err != nil {
 		return err
@@ -132,7 +135,7 @@ func (a *app) checkAndStart(ctx context.Context, j *journal.Journal, program *co
 	if err := refuseUnfinished(ctx, j, program.Body.Runbook); err != nil {
 		return err
 	}
-	checked, err := conduct.Check(ctx, program, f.parallel)
+	checked, err := a.checkSteps(ctx, program, f.parallel)
 	if err != nil {
 		return err
 	}
@@ -163,6 +166,13 @@ func refuseUnfinished(ctx context.Context, j *journal.Journal, runbook string) e
 	}
 	if err != nil {
 		return err
+	}
+	by, err := holder(ctx, j, run)
+	if err != nil {
+		return err
+	}
+	if by != nil {
+		return fault.New(fault.Busy, fmt.Sprintf("run %q of this runbook is conducted by %s", run, by), fmt.Sprintf("evac status %s --watch", run))
 	}
 	return fault.New(fault.Held, fmt.Sprintf("run %q of this runbook is not finished", run),
 		fmt.Sprintf("evac status %s, then evac resume, evac undo or evac abort --run %s", run, run))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/evac-io/evac/internal/conduct"
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/runbook"
+	"github.com/evac-io/evac/internal/runbook/syntax"
 	"github.com/evac-io/evac/internal/step"
 	"github.com/evac-io/evac/internal/view/text"
 )
@@ -36,11 +38,32 @@ type source struct {
 }
 
 func readSource(file string) (source, error) {
-	text, err := os.ReadFile(file)
+	text, err := readRegular(file)
 	if err != nil {
 		return source{}, fault.Wrap(fault.Invalid, "read runbook", err, "evac init writes a starter runbook")
 	}
 	return source{file: file, text: text}, nil
+}
+
+// readRegular reads a file. A pipe or a device is refused: it may never end,
+// and a resumed run could not read it again.
+func readRegular(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, fmt.Errorf("%q is a directory", file)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%q is not a regular file", file)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	// A file that is too large is refused by the parser; there is no need to have all of it.
+	return io.ReadAll(io.LimitReader(f, 2*syntax.MaxBytes))
 }
 
 // bind parses a runbook and gives it its variables' values.

@@ -85,7 +85,7 @@ func (a *app) newShow(secrets *secret.Redactor) *show { return &show{app: a, sec
 // options are the conductor's, with everything it does shown.
 func (s *show) options(ctx context.Context, j *journal.Journal) conduct.Options {
 	o := conduct.Options{
-		Journal: j, Runner: s.actor(), Version: version, Now: s.now, Stop: interrupts(ctx),
+		Journal: j, Runner: s.actor(), Version: version, Now: s.now, Stop: s.interrupts(ctx),
 		OnEvent: s.view.Event, OnProgress: s.view.Progress,
 		Log: slog.New(slog.NewTextHandler(redacting{s}, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}
@@ -196,17 +196,34 @@ func (r redacting) Write(line []byte) (int, error) {
 	return len(line), err
 }
 
-// interrupts delivers Ctrl-C and SIGTERM, one value each.
-func interrupts(ctx context.Context) <-chan struct{} {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+// interrupts delivers Ctrl-C and SIGTERM, one value each. A terminal that is
+// closed (SIGHUP) counts as the first Ctrl-C, never as the second: shell and
+// kernel may both send it. What was ignored when evac started stays ignored
+// (nohup, a script's background job). When nobody reads the output any more
+// (SIGPIPE) the run goes on.
+func (s *show) interrupts(ctx context.Context) <-chan struct{} {
+	signals := make(chan os.Signal, 8)
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE} {
+		if !signal.Ignored(sig) {
+			signal.Notify(signals, sig)
+		}
+	}
 	stop := make(chan struct{}, 2)
 	go func() {
 		defer signal.Stop(signals)
+		stopped, unread := false, false
 		for {
 			select {
-			case <-signals:
-				stop <- struct{}{}
+			case sig := <-signals:
+				switch {
+				case sig == syscall.SIGPIPE && !unread:
+					unread = true
+					s.view.Logs().Write([]byte("evac: nobody reads the output any more; the run goes on, evac status shows it\n"))
+				case sig == syscall.SIGPIPE || sig == syscall.SIGHUP && stopped:
+				default:
+					stopped = true
+					stop <- struct{}{}
+				}
 			case <-ctx.Done():
 				return
 			}
