@@ -23,8 +23,13 @@ func explain(op, home string, err error) error {
 	case code == sqlite3.SQLITE_FULL || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
 		return fault.Wrap(fault.Failed, op, fmt.Errorf("the disk is full: %w", err),
 			fmt.Sprintf("free space on the file system of %q, then `evac resume`", home))
+	case errors.Is(err, unix.ENOTDIR):
+		return fault.Wrap(fault.Invalid, op, fmt.Errorf("%q is no directory: %w", home, err), "set EVAC_HOME (or --home) to the directory of the journal")
+	case errors.Is(err, unix.EROFS):
+		return fault.Wrap(fault.Denied, op, fmt.Errorf("%q cannot be written: %w", home, err),
+			"a disk that fails turns read-only by itself: look at `dmesg`, then `mount -o remount,rw`, or set EVAC_HOME to a directory elsewhere")
 	case code == sqlite3.SQLITE_READONLY || code == sqlite3.SQLITE_CANTOPEN || code == sqlite3.SQLITE_PERM ||
-		errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS):
+		errors.Is(err, fs.ErrPermission):
 		return fault.Wrap(fault.Denied, op, fmt.Errorf("%q cannot be written: %w", home, err),
 			"make it writable for this user, or set EVAC_HOME to a directory that is")
 	case code == sqlite3.SQLITE_BUSY:
