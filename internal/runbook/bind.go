@@ -105,6 +105,8 @@ func (b *binder) values() map[string]cty.Value {
 			b.list.Add(d)
 		case v.HasDefault && (needed || !pointsElsewhere(bare(v.value))):
 			value = b.read(v, v.value, v.Range)
+		case needed && b.in.Plan:
+			b.Missing = append(b.Missing, v)
 		case needed:
 			b.list.Add(noValue(v))
 		}

@@ -229,6 +229,24 @@ func (b *Bound) missing(n *Node, field string, e *expr, outputs Outputs) []Unkno
 			}
 		}
 	}
+	if len(waits) == 0 {
+		waits = b.missingVariables(field, e.refs, nil)
+	}
 	slices.SortFunc(waits, func(a, b Unknown) int { return strings.Compare(a.After, b.After) })
 	return slices.Compact(waits)
+}
+
+// missingVariables lists the variables without a value behind references,
+// also those behind locals.
+func (b *Bound) missingVariables(field string, refs []ref, seen []string) []Unknown {
+	var waits []Unknown
+	for _, r := range refs {
+		switch l := b.locals[r.name]; {
+		case r.root == "var" && slices.ContainsFunc(b.Missing, func(v *Variable) bool { return v.Name == r.name }):
+			waits = append(waits, Unknown{Field: field, After: "var." + r.name})
+		case r.root == "local" && l != nil && !slices.Contains(seen, r.name):
+			waits = append(waits, b.missingVariables(field, l.expr.refs, append(seen, r.name))...)
+		}
+	}
+	return waits
 }

@@ -120,6 +120,8 @@ type Bound struct {
 	Nodes   []*Node
 	// Sites are the sites with everything known, in a drill the stand-ins.
 	Sites []*Site
+	// Missing are the variables that have no value yet (Input.Plan).
+	Missing []*Variable
 	// NotRehearsed are steps that the drill leaves out (a shell step without
 	// a drill command).
 	NotRehearsed []string
@@ -206,10 +208,11 @@ type Item struct {
 // Outputs finds the output of a done step by node ID.
 type Outputs func(id string) (json.RawMessage, bool)
 
-// Unknown says which field waits for which step.
+// Unknown says which field waits for what: the step with that node ID, or
+// "var.NAME" that has no value yet.
 type Unknown struct {
 	Field string
-	After string // node ID
+	After string
 }
 
 // Input is what Bind needs besides the file.
@@ -221,4 +224,7 @@ type Input struct {
 	Drill string
 	// Runner is who runs; gates that too few others can approve are refused.
 	Runner string
+	// Plan lets variables be without a value: Bound.Missing lists them, and
+	// what depends on them is unknown. Such a runbook can be shown, not run.
+	Plan bool
 }

@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -13,14 +14,16 @@ import (
 
 // mapping is how the references of an expression fare in a drill.
 type mapping struct {
-	mapped   bool // it refers to something that the drill or a step gives
-	unmapped []ref
+	mapped   []ref // what the drill or a step gives
+	unmapped []ref // what stays as it is live
 }
 
+// enough references to tell what is wrong.
+const enough = 4
+
 func (m *mapping) add(other mapping) {
-	m.mapped = m.mapped || other.mapped
-	m.unmapped = append(m.unmapped, other.unmapped...)
-	m.unmapped = m.unmapped[:min(len(m.unmapped), 8)] // enough to tell
+	m.mapped = append(m.mapped, other.mapped[:min(len(other.mapped), enough-min(len(m.mapped), enough))]...)
+	m.unmapped = append(m.unmapped, other.unmapped[:min(len(other.unmapped), enough-min(len(m.unmapped), enough))]...)
 }
 
 // checkTargets refuses a drill that leaves a single target on a live place.
@@ -37,11 +40,12 @@ func (b *binder) checkTargets() {
 			if !f.Target {
 				continue
 			}
-			if d := b.checkMapped(n, f, m.expr(f.expr, def)); d != nil {
-				b.list.Add(d)
-				continue
+			how := m.expr(f.expr, def)
+			d := b.checkMapped(n, f, how)
+			if d == nil {
+				d = b.checkPlace(n, f, how, taken)
 			}
-			b.checkPlace(n, f, taken)
+			b.list.Add(d)
 		}
 		b.checkDefaults(n)
 	}
@@ -58,12 +62,11 @@ func (b *binder) checkMapped(n *Node, f *fieldDef, m mapping) *diag.Diagnostic {
 		}
 		return d.Hint("add to the drill: variables = { %s = … }", r.name).See("the drill is here", b.drill.Range)
 	}
-	if m.mapped {
+	if len(m.mapped) > 0 {
 		return nil
 	}
-	name := f.Name
 	return diag.At(rng, "target %q of %s is a literal, so drill %q would touch the live place", f.Name, def.what(), b.Drill).
-		Hint("write %s = var.NAME, and in the drill variables = { NAME = … }", name)
+		Hint("write %s = var.NAME, and in the drill variables = { NAME = … }", f.Name)
 }
 
 func siteForm(field string) string {
@@ -106,8 +109,8 @@ func (b *binder) checkDefaults(n *Node) {
 
 // livePlace is a target of the live run.
 type livePlace struct {
-	node *nodeDef
-	rng  hcl.Range
+	node  *nodeDef
+	field string
 }
 
 // livePlaces are the targets of the live run, as far as they are known.
@@ -124,37 +127,47 @@ func (b *binder) livePlaces() map[string]livePlace {
 					continue
 				}
 				if out, known, wrong := def.fieldValue(f, value); known && wrong == nil {
-					places[placeOf(f, out)] = livePlace{def, f.expr.Range()}
+					places[placeOf(f, out)] = livePlace{def, f.Name}
 				}
 			}
 		}
 	}
-	delete(places, "")
 	return places
 }
 
-// checkPlace refuses a stand-in that is a place of the live run.
-func (b *binder) checkPlace(n *Node, f *fieldDef, live map[string]livePlace) {
+// checkPlace refuses a stand-in that is empty or a place of the live run.
+func (b *binder) checkPlace(n *Node, f *fieldDef, how mapping, live map[string]livePlace) *diag.Diagnostic {
 	out, waits, found := b.field(n, f, noOutputs)
 	if len(waits) > 0 || len(found) > 0 || out == nil {
-		return
+		return nil
 	}
-	name := placeOf(f, out)
-	if name == "" {
-		b.list.Add(diag.At(f.expr.Range(), "target %q of %s: the stand-in of drill %q is empty", f.Name, n.inst.def.what(), b.Drill).
-			See("the drill is here", b.drill.Range))
-		return
+	place := placeOf(f, out)
+	same, isLive := live[place]
+	what := "is the live place"
+	switch {
+	case place == "":
+		what = "is empty"
+	case !isLive:
+		return nil
+	case same.node != n.inst.def:
+		what = "is the live " + strconv.Quote(same.field) + " of " + same.node.ref()
 	}
-	place, ok := live[name]
-	if !ok {
-		return
+	d := diag.At(f.expr.Range(), "target %q of %s: the stand-in of drill %q %s", f.Name, n.inst.def.what(), b.Drill, what)
+	return d.See("the stand-in is here", b.standInRange(how.mapped[0]))
+}
+
+// standInRange is where the drill maps a reference.
+func (b *binder) standInRange(r ref) hcl.Range {
+	if e := b.drill.vars[r.name]; r.root == "var" && e != nil {
+		return e.Range()
 	}
-	d := diag.At(f.expr.Range(), "target %q of %s: the stand-in of drill %q is the live place", f.Name, n.inst.def.what(), b.Drill).
-		See("the drill is here", b.drill.Range)
-	if place.node != n.inst.def {
-		d.See("it is the live target of "+place.node.ref(), place.rng)
+	if in := b.drill.sites[r.name]; r.root == "site" && in != nil {
+		if e := in.fields[r.field]; e != nil {
+			return e.Range()
+		}
+		return in.rng
 	}
-	b.list.Add(d)
+	return b.drill.Range
 }
 
 // placeOf names the place that a target's value points to: of a connection
@@ -209,7 +222,7 @@ func (m *mapper) ref(r ref, n *nodeDef) mapping {
 		return known
 	}
 	if given {
-		return mapping{mapped: true}
+		return mapping{mapped: []ref{r}}
 	}
 	return mapping{unmapped: []ref{r}}
 }

@@ -50,7 +50,7 @@ func TestHostileText(t *testing.T) {
 		"dense":             {in("[" + strings.Repeat("1,", 2_000_000) + "]"), true},
 		"long expression":   {in(`"` + strings.Repeat("a", 300<<10) + `"`), true},
 		"large":             {strings.Repeat("# comment\n", MaxBytes/10+1), true},
-		"large but fine":    {strings.Repeat("# "+strings.Repeat("comment", 14)+"\n", MaxBytes/101), false},
+		"large but fine":    {strings.Repeat("# "+strings.Repeat("comment", 14)+"\n", MaxBytes/404), false},
 		"too many lists":    {in(strings.Repeat("[", MaxNesting) + strings.Repeat("]", MaxNesting)), true},
 		"lists":             {in(strings.Repeat("[", MaxNesting-1) + strings.Repeat("]", MaxNesting-1)), false},
 		"zero byte":         {"a = \"\x00\"", true},

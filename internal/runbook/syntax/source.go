@@ -63,7 +63,7 @@ func read(name string, text []byte) (*File, diag.List) {
 		return f, list
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	text = lineEnds.ReplaceAll(text, []byte("\n"))
+	text = bytes.TrimRight(lineEnds.ReplaceAll(text, []byte("\n")), "\r")
 	f.Source = diag.NewSource(name, text)
 	list = diag.NewList(f.Source)
 	if at := invalidUTF8(text); at >= 0 {
