@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -9,6 +10,7 @@ import (
 	"github.com/evac-io/evac/internal/conduct"
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/journal"
+	"github.com/evac-io/evac/internal/runbook"
 	"github.com/evac-io/evac/internal/view"
 	"github.com/evac-io/evac/internal/view/text"
 )
@@ -35,7 +37,7 @@ func (a *app) check(ctx context.Context, file string, vars variableFlags, drill 
 	if err != nil {
 		return err
 	}
-	bound, err := a.bind(src, vars, drill, nil)
+	bound, err := a.bindPlan(src, vars, drill)
 	if err != nil {
 		return err
 	}
@@ -55,17 +57,31 @@ func (a *app) check(ctx context.Context, file string, vars variableFlags, drill 
 	if err != nil {
 		return err
 	}
-	var problems []view.Problem
+	missing := missingVariables(bound)
+	problems := view.ProblemsOf("", missing)
 	for _, c := range checked {
 		problems = append(problems, view.ProblemsOf(c.Node.ID, c.Err)...)
 	}
 	page := view.Checked(program.Record(checked), book, problems)
 	a.view.Show(page)
 	a.result = checkResult(page)
-	if err := conduct.Problems(checked); err != nil {
+	if err := errors.Join(missing, conduct.Problems(checked)); err != nil {
 		return saidError{err} // the page shows each where it belongs
 	}
 	return nil
+}
+
+// missingVariables says which variables a run would still need.
+func missingVariables(bound *runbook.Bound) error {
+	var errs []error
+	for _, v := range bound.Missing {
+		hint := fmt.Sprintf("--var %s=… or export EVAC_VAR_%s=…", v.Name, v.Name)
+		if v.Secret {
+			hint = fmt.Sprintf("export EVAC_VAR_%s=…, or --var-file FILE", v.Name)
+		}
+		errs = append(errs, fault.New(fault.Invalid, fmt.Sprintf("variable %q has no value yet", v.Name), hint))
+	}
+	return errors.Join(errs...)
 }
 
 // checkResult sums a check up.

@@ -76,7 +76,24 @@ func (a *app) bind(src source, v variableFlags, drill string, fixed map[string]a
 	if err != nil {
 		return nil, err
 	}
+	if err := a.prompt(book, values); err != nil {
+		return nil, err
+	}
 	bound, diags := book.Bind(runbook.Input{Values: values, Drill: drill, Runner: a.actor()})
+	return bound, a.diagnose(src.file, diags)
+}
+
+// bindPlan is bind for looking ahead: nobody is asked for what is missing.
+func (a *app) bindPlan(src source, v variableFlags, drill string) (*runbook.Bound, error) {
+	book, err := a.parse(src)
+	if err != nil {
+		return nil, err
+	}
+	values, err := a.values(book, v, nil)
+	if err != nil {
+		return nil, err
+	}
+	bound, diags := book.Bind(runbook.Input{Values: values, Drill: drill, Runner: a.actor(), Plan: true})
 	return bound, a.diagnose(src.file, diags)
 }
 
@@ -108,7 +125,7 @@ func (a *app) program(bound *runbook.Bound, file string) (*conduct.Program, erro
 }
 
 // values gathers the variables: --var over --var-file over the environment
-// over what the journal kept (fixed) over defaults over the prompt.
+// over what the journal kept (fixed). Defaults and the prompt come after.
 func (a *app) values(book *runbook.Runbook, v variableFlags, fixed map[string]any) (map[string]any, error) {
 	values := map[string]any{}
 	for name, value := range fixed {
@@ -135,9 +152,6 @@ func (a *app) values(book *runbook.Runbook, v variableFlags, fixed map[string]an
 			return nil, fault.New(fault.Invalid, fmt.Sprintf("variable %q is secret: a command line is seen by others", name), "export EVAC_VAR_"+name+"=…")
 		}
 		values[name] = text
-	}
-	if err := a.prompt(book, values); err != nil {
-		return nil, err
 	}
 	return values, hideSecrets(declared, values)
 }
@@ -175,6 +189,9 @@ func (a *app) prompt(book *runbook.Runbook, values map[string]any) error {
 			return fmt.Errorf("read variable %q: %w", variable.Name, err)
 		}
 		values[variable.Name] = text
+		if err := hideSecrets(map[string]*runbook.Variable{variable.Name: variable}, values); err != nil {
+			return err
+		}
 	}
 	return nil
 }

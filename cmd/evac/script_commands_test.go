@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/evac-io/evac/internal/testenv"
@@ -31,6 +33,8 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"postgres":  postgres,
 		"runid":     runID,
 		"edit":      edit,
+		"tamper":    tamper,
+		"sql":       runSQL,
 	}
 }
 
@@ -242,4 +246,21 @@ func edit(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%q is not in %s", args[1], args[0])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o644))
+}
+
+// tamper FILE STATEMENT changes a journal behind its back.
+func tamper(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = db.Exec(args[1])
+	ts.Check(errors.Join(err, db.Close()))
+}
+
+// sql NAME STATEMENTS runs them in the database that the variable names.
+func runSQL(ts *testscript.TestScript, _ bool, args []string) {
+	ctx := testOf(ts).Context()
+	conn, err := pgx.Connect(ctx, ts.Getenv(args[0]))
+	ts.Check(err)
+	_, err = conn.PgConn().Exec(ctx, args[1]).ReadAll()
+	ts.Check(errors.Join(err, conn.Close(ctx)))
 }

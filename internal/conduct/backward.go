@@ -55,7 +55,7 @@ func (c *conductor) takeBack(n *journal.NodeState) {
 	case step.Reads:
 		c.event(journal.StepUndone, n.ID, n.Attempt, journal.TimeBody{})
 	case step.Passing:
-		c.event(journal.UndoPassed, n.ID, n.Attempt, journal.NoteBody{Text: "a " + n.Kind + " step like this has no way back"})
+		c.event(journal.UndoPassed, n.ID, n.Attempt, journal.NoteBody{Text: "a step of kind " + n.Kind + " has no way back"})
 	case step.Lasting:
 		c.hold(fmt.Sprintf("undo stops at step %q, which cannot be undone", n.ID), fault.Held,
 			fmt.Sprintf("evac skip %s --reason … --run %s leaves it as it is and goes on", n.ID, c.run))

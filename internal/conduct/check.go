@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -112,13 +113,18 @@ func (p *Program) nodeBodies(checked []Checked) []journal.NodeBody {
 			ID: n.ID, Class: n.Class, Stage: n.Stage, Kind: n.Kind, Why: n.Why, On: n.On,
 			Effect: c.Effect, Repeatable: n.Repeatable, Def: n.Def, Plan: c.Plan,
 		}
+		if kind, _, ok := p.Kinds.Kind(n.Kind); ok {
+			b.What = kind.Summary
+		}
 		for _, id := range n.After {
 			if p.Node(id) != nil {
 				b.After = append(b.After, id)
 			}
 		}
 		for _, w := range c.Waits {
-			b.PlanAfter = append(b.PlanAfter, w.After)
+			if !slices.Contains(b.PlanAfter, w.After) {
+				b.PlanAfter = append(b.PlanAfter, w.After)
+			}
 		}
 		if g := n.Gate; g != nil {
 			b.Gate = gateRule(g)

@@ -134,10 +134,12 @@ const (
 type NodeBody struct {
 	// ID is "KIND.NAME" for a step (with `["key"]` for an instance of
 	// for_each), "gate.NAME", "checklist.NAME".
-	ID         string      `json:"id"`
-	Class      string      `json:"class"`
-	Stage      string      `json:"stage"`
-	Kind       string      `json:"kind,omitempty"`
+	ID    string `json:"id"`
+	Class string `json:"class"`
+	Stage string `json:"stage"`
+	Kind  string `json:"kind,omitempty"`
+	// What is the kind's own sentence about what it does.
+	What       string      `json:"what,omitempty"`
 	Why        string      `json:"why,omitempty"`
 	On         string      `json:"on,omitempty"`
 	After      []string    `json:"after,omitempty"` // node IDs

@@ -73,12 +73,39 @@ func (c CheckPage) writeHead(p *Paper) {
 	p.field(0, "People", strings.Join(people, ", "))
 	var inputs []string
 	for _, name := range sortedKeys(c.Variables) {
-		inputs = append(inputs, fmt.Sprintf("%s = %v", name, c.Variables[name]))
+		if value := inputWords(c.Variables[name]); value != "" {
+			inputs = append(inputs, name+" = "+value)
+		}
 	}
 	for _, name := range c.Secrets {
 		inputs = append(inputs, name+" (secret)")
 	}
 	p.field(0, "Inputs", text.Clean(strings.Join(inputs, ", ")))
+}
+
+// inputWords writes a variable's value; "" if there is nothing in it to read.
+func inputWords(value any) string {
+	switch v := value.(type) {
+	case map[string]any:
+		pairs := make([]string, 0, len(v))
+		for _, key := range sortedKeys(v) {
+			pairs = append(pairs, key+" = "+inputWords(v[key]))
+		}
+		if len(pairs) == 0 {
+			return ""
+		}
+		return "{ " + strings.Join(pairs, ", ") + " }"
+	case []any:
+		items := make([]string, len(v))
+		for i, item := range v {
+			items[i] = inputWords(item)
+		}
+		if len(items) == 0 {
+			return ""
+		}
+		return "[ " + strings.Join(items, ", ") + " ]"
+	}
+	return fmt.Sprint(value)
 }
 
 // courseWords says how long a course takes by drills.
@@ -131,12 +158,8 @@ const mostActions = 20
 
 func (n CheckNode) writePlan(p *Paper) {
 	if n.Plan == nil {
-		after := make([]string, len(n.PlanAfter))
-		for i, id := range n.PlanAfter {
-			after[i] = "step." + id
-		}
-		if len(after) > 0 {
-			p.field(nodeIndent, "Does", "known after "+strings.Join(after, ", "))
+		if len(n.PlanAfter) > 0 {
+			p.field(nodeIndent, "Does", text.Clean(n.What)+", the details "+knownAfter(n.PlanAfter))
 		}
 		return
 	}
@@ -160,6 +183,26 @@ func (n CheckNode) writePlan(p *Paper) {
 	for _, warning := range n.Plan.Warnings {
 		p.field(nodeIndent, "Warning", p.mark(MarkWatch)+" "+text.Clean(warning))
 	}
+}
+
+// knownAfter says what a plan waits for: outputs of steps, values of variables.
+func knownAfter(ids []string) string {
+	var steps, variables []string
+	for _, id := range ids {
+		if strings.HasPrefix(id, "var.") {
+			variables = append(variables, id)
+		} else {
+			steps = append(steps, "step."+id)
+		}
+	}
+	var words []string
+	if len(steps) > 0 {
+		words = append(words, "known after "+strings.Join(steps, ", "))
+	}
+	if len(variables) > 0 {
+		words = append(words, "known with "+strings.Join(variables, ", "))
+	}
+	return strings.Join(words, ", ")
 }
 
 // saysAll tells whether a summary holds all of a plan's only action: the same
