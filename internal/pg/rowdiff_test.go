@@ -24,11 +24,11 @@ func TestUnescape(t *testing.T) {
 
 func TestKeyText(t *testing.T) {
 	for want, key := range map[string][]string{
-		"":             {},
-		"42":           {"42"},
-		"a b":          {"a b"},
-		"(1,2)":        {"1", "2"},
-		`(1,"")`:       {"1", ""},
+		"":              {},
+		"42":            {"42"},
+		"a b":           {"a b"},
+		"(1,2)":         {"1", "2"},
+		`(1,"")`:        {"1", ""},
 		`("a ""b\\",c)`: {`a "b\`, "c"},
 	} {
 		var values [][]byte
