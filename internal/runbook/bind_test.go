@@ -372,7 +372,7 @@ func TestDrill(t *testing.T) {
 	if err := said.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(fakeShell{Command: "deploy lab"}, *built.(*fakeShell), cmp.AllowUnexported(fakeShell{}, secret.String{})); d != "" {
+	if d := cmp.Diff(fakeShell{Command: "deploy lab", Drill: "deploy lab"}, *built.(*fakeShell), cmp.AllowUnexported(fakeShell{}, secret.String{})); d != "" {
 		t.Errorf("shell step of a drill: %s", d)
 	}
 	built, _, _ = b.Step(b.Node("objects_sync.a"), noOutputs)

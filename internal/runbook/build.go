@@ -31,7 +31,7 @@ func (b *Bound) Step(n *Node, outputs Outputs) (step.Step, []Unknown, Diagnostic
 		value, unknown, found := b.field(n, f, outputs)
 		list.Add(found...)
 		waits = append(waits, unknown...)
-		values[b.slot(f)] = value
+		values[b.slot(f)], values[f.Name] = value, value
 	}
 	if list.HasErrors() || len(waits) > 0 {
 		return nil, waits, list
@@ -130,7 +130,7 @@ func (b *Bound) activeFields(n *Node) []*fieldDef {
 	})
 }
 
-// slot is the field of the step that a value goes into: in a drill the drill
+// slot is the field that a value stands for: in a drill the drill
 // command goes in place of run.
 func (b *Bound) slot(f *fieldDef) string {
 	if b.drill != nil && f.Name == "drill" {
