@@ -96,10 +96,10 @@ func Move(ctx context.Context, o Options) (Result, error) {
 	result, err := o.move(ctx, waiting, p)
 	switch {
 	case fault.KindOf(err) == fault.Held:
-		fmt.Fprint(o.Progress, heldHelp(o.Dir))
+		fmt.Fprint(o.Progress, o.heldHelp())
 		return result, err
 	case o.Keep && err == nil:
-		fmt.Fprint(o.Progress, keptHelp(o.Dir))
+		fmt.Fprint(o.Progress, o.keptHelp())
 		return result, nil
 	}
 	return result, errors.Join(err, p.end(), world.End(ctx, o.Dir))

@@ -161,7 +161,7 @@ func TestHeldMoveGoesOnElsewhere(t *testing.T) {
 	if _, err := demo.Move(t.Context(), o); fault.KindOf(err) != fault.Held {
 		t.Fatalf("error %v, want that the run holds", err)
 	}
-	if !world.Alive(o.Dir) || !strings.Contains(said.String(), "evac resume") {
+	if !world.Alive(o.Dir) || !strings.Contains(said.String(), " resume --wait ") {
 		t.Errorf("alive %v; said %q", world.Alive(o.Dir), said.String())
 	}
 	if err := undone(t.Context(), scene); err != nil { // as another process would

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os/exec"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -129,31 +130,38 @@ func reasons(s crowd.Second) string {
 	return strings.Join(all, ", ")
 }
 
+// command is how this program is called again: by its name, if that finds it.
+func (o Options) command() string {
+	if path, err := exec.LookPath("evac"); err == nil && path == o.Self[0] {
+		return "evac"
+	}
+	return o.Self[0]
+}
+
 // heldHelp says what can be done while a run holds.
-func heldHelp(dir string) string {
-	env := world.Paths{Dir: dir}.Env()
+func (o Options) heldHelp() string {
 	return fmt.Sprintf(`
 The world goes on: customers order and look all the time. From any terminal:
 
-  . '%s'
-  evac status                    where it stands
-  evac resume --wait             try the failed step again and go on
-  evac undo                      take everything back
-  evac demo result '%s'   wait for the result and print it
-  evac demo end '%s'      end the world, whatever stands there
+  . %[2]s
+  %[1]s status                    where it stands
+  %[1]s resume --wait             try the failed step again and go on
+  %[1]s undo                      take everything back
+  %[1]s demo result %[3]s   wait for the result and print it
+  %[1]s demo end %[3]s      end the world, whatever stands there
 
-`, env, dir, dir)
+`, o.command(), world.Quote(world.Paths{Dir: o.Dir}.Env()), world.Quote(o.Dir))
 }
 
 // keptHelp says how to look into what was kept.
-func keptHelp(dir string) string {
+func (o Options) keptHelp() string {
 	return fmt.Sprintf(`
 The databases are still there:
 
-  . '%s'
+  . %[2]s
   psql "$EVAC_VAR_old_db"
   psql "$EVAC_VAR_new_db"
-  evac demo end '%s'      end them
+  %[1]s demo end %[3]s      end them
 
-`, world.Paths{Dir: dir}.Env(), dir)
+`, o.command(), world.Quote(world.Paths{Dir: o.Dir}.Env()), world.Quote(o.Dir))
 }

@@ -24,7 +24,7 @@ func (w *world) conclude(ctx context.Context, st *journal.State) (Result, error)
 		return Result{}, fmt.Errorf("keep the ledger of acknowledged orders: %w", err)
 	}
 	r := Result{
-		Type: "result", Result: st.Result, Run: st.Run, Gateway: w.info.Gateway, Catalog: w.catalog, Report: w.paths.Report(),
+		Result: st.Result, Run: st.Run, Gateway: w.info.Gateway, Catalog: w.catalog, Report: w.paths.Report(),
 		SourceVersion: w.info.Source.Version, TargetVersion: w.info.Target.Version, Home: home(st, figures), Kept: w.o.Keep,
 	}
 	r.count(figures)

@@ -74,11 +74,11 @@ type Info struct {
 // VariablePrefix stands before a runbook's variable in the environment.
 const VariablePrefix = "EVAC_VAR_"
 
-// A line of Paths.Env, and a quote within the quotes of a shell.
-const (
-	envLine     = "export %s='%s'"
-	quotedQuote = `'\''`
-)
+// quotedQuote is a quote within the quotes of a shell.
+const quotedQuote = `'\''`
+
+// Quote puts a text into quotes for a shell.
+func Quote(text string) string { return "'" + strings.ReplaceAll(text, "'", quotedQuote) + "'" }
 
 // ReadEnv reads the variables that a conductor needs, with the secrets, from
 // the file that a shell can read too.
@@ -108,7 +108,7 @@ func env(home string, variables map[string]string, secrets map[string]secret.Str
 	}
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		fmt.Fprintf(&b, envLine+"\n", name, strings.ReplaceAll(all[name], "'", quotedQuote))
+		fmt.Fprintf(&b, "export %s=%s\n", name, Quote(all[name]))
 	}
 	return []byte(b.String())
 }

@@ -13,7 +13,6 @@ const ResultDone = "done"
 // Result is what a demo comes to. The fields up to Report are promised to
 // scripts.
 type Result struct {
-	Type string `json:"type"` // "result"
 	// Result is done, undone or aborted.
 	Result string `json:"result"`
 	// Rows and the differences are what postgres_verify found when the

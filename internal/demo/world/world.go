@@ -3,12 +3,10 @@ package world
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -112,28 +110,17 @@ func (w *world) build(ctx context.Context) (err error) {
 	return writeJSON(w.paths.Info(), w.info)
 }
 
-// variables are the runbook's: those that may be seen go to the info. In a
-// drill the world's servers stand in for themselves.
+// variables are the runbook's: those that may be seen go to the info.
 func (w *world) variables() map[string]secret.String {
-	open := map[string]string{
+	w.info.Variables = map[string]string{
 		"gateway_socket": w.gateway.Socket(), "gateway_config": w.gateway.ConfigFile(), "page": w.paths.Page(),
-		"public": w.info.PublicURL, "preview": w.info.PreviewURL,
+		"public": w.info.PublicURL, "preview": w.info.PreviewURL, "pg_dump": w.pgDump,
 	}
-	standIns, err := json.Marshal(open)
-	if err != nil {
-		panic("evac: internal error: a map of texts is no JSON: " + err.Error())
-	}
-	w.info.Variables = maps.Clone(open)
-	w.info.Variables["pg_dump"], w.info.Variables["rehearsal"] = w.pgDump, string(standIns)
-	secrets := map[string]secret.String{
+	return map[string]secret.String{
 		"old_db":  secret.New(w.source.DSN(database, "").Reveal()),
 		"new_db":  secret.New(w.target.DSN(database, "").Reveal()),
 		"webhook": secret.New("http://" + w.addr.hook + w.hookPath),
 	}
-	for _, name := range []string{"old_db", "new_db", "webhook"} {
-		secrets["rehearsal_"+name] = secrets[name]
-	}
-	return secrets
 }
 
 // open lets the customers in and waits until the first order is taken.
