@@ -1,7 +1,6 @@
 package runbook
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -38,7 +37,9 @@ func (r *Runbook) Bind(in Input) (*Bound, Diagnostics) {
 		b.checkTargets()
 	}
 	b.connect()
-	b.checkGates()
+	for _, n := range b.Nodes {
+		b.list.Add(b.approvable(n, b.in.Runner))
+	}
 	if b.list.HasErrors() {
 		return nil, b.list
 	}
@@ -242,14 +243,27 @@ func (b *binder) checkFields() {
 			if !b.checkReach(n, f.expr) {
 				continue
 			}
-			_, waits, found := b.field(n, f, noOutputs)
+			value, waits, found := b.field(n, f, noOutputs)
 			b.list.Add(found...)
+			if emptyText(value) && f.Required && !(b.drill != nil && f.Target) { // an empty stand-in is said there
+				b.list.Add(diag.At(f.expr.Range(), "%q is required, and this is empty", f.Name))
+			}
 			inVain := !slices.ContainsFunc(waits, func(u Unknown) bool { return !never[u.After] })
 			if len(waits) > 0 && inVain && !never[n.ID] {
 				b.list.Add(diag.At(f.expr.Range(), "%q needs an output of step.%s, which does not run: its `when` is false", f.Name, waits[0].After))
 			}
 		}
 	}
+}
+
+func emptyText(value any) bool {
+	switch t := value.(type) {
+	case string:
+		return t == ""
+	case secret.String:
+		return t.Empty()
+	}
+	return false
 }
 
 // checkReach refuses references to steps that will put nothing out.
@@ -272,56 +286,4 @@ func (b *binder) checkReach(n *Node, e *expr) bool {
 		b.list.Add(d)
 	}
 	return b.list.Len() == before
-}
-
-// checkGates refuses a gate that too few others than the runner can approve.
-func (b *binder) checkGates() {
-	for _, n := range b.Nodes {
-		if n.Gate == nil || n.Gate.Approvals == 0 {
-			continue
-		}
-		can := n.Gate.People
-		if len(can) == 0 {
-			can = b.personNames()
-		}
-		can = slices.DeleteFunc(slices.Clone(can), func(name string) bool { return name == b.in.Runner })
-		if len(can) >= n.Gate.Approvals {
-			continue
-		}
-		b.list.Add(tooFew(n, can, b.in.Runner))
-	}
-}
-
-func tooFew(n *Node, can []string, runner string) *diag.Diagnostic {
-	rng := n.Range
-	if e := n.inst.def.attrs["approvals"]; e != nil {
-		rng = e.Range()
-	}
-	who := "nobody"
-	if len(can) > 0 {
-		who = "only " + joinAnd(can)
-	}
-	d := diag.At(rng, "%s needs %s, and %s can give one", n.inst.def.what(), plural(n.Gate.Approvals, "approval"), who)
-	if runner != "" {
-		d.Hint("%s runs it and may not approve its gates", runner)
-	}
-	return d.Hint("name more people, or lower approvals")
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
-}
-
-func joinAnd(names []string) string {
-	if len(names) < 2 {
-		return names[0]
-	}
-	text := names[0]
-	for _, name := range names[1 : len(names)-1] {
-		text += ", " + name
-	}
-	return text + " and " + names[len(names)-1]
 }

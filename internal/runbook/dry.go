@@ -54,8 +54,11 @@ func (p *parser) dryNode(n *nodeDef, s *scope) {
 			}
 		}
 	}
-	_, found := p.book.settings(i, s)
+	node, found := p.book.settings(i, s)
 	p.list.Add(found...)
+	if len(found) == 0 {
+		p.list.Add(p.book.approvable(node, ""))
+	}
 	if e := n.attrs["when"]; e != nil {
 		_, _, found := p.book.when(e, p.book.dryContext(e, i, s))
 		p.list.Add(found...)

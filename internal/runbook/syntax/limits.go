@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"regexp"
+	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -18,7 +19,7 @@ const (
 	// MaxNesting is how deep blocks, brackets and templates may nest.
 	MaxNesting = 100
 	// maxWords bounds the number of tokens, which take 96 bytes each.
-	maxWords = 3_000_000
+	maxWords = 1_500_000
 	// maxChain bounds the operators in one expression at one bracket level:
 	// each makes the syntax tree one deeper.
 	maxChain = 200
@@ -32,13 +33,13 @@ const (
 // plainNumber is a number that no arithmetic blows up.
 var plainNumber = regexp.MustCompile(`^[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9])?$`)
 
-// dense tells whether a text may have more tokens than the limit; it counts
-// at least as many as the lexer finds.
+// dense tells whether a text may have too many tokens, before anything is
+// allocated for them.
 func dense(text []byte) bool {
 	words, inWord := 0, false
-	for _, c := range text {
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c >= 0x80
-		if (!letter && c != ' ' && c != '\t' && c != '\r') || (letter && !inWord) {
+	for _, c := range string(text) {
+		letter := c == '_' || unicode.In(c, unicode.L, unicode.N, unicode.M)
+		if (!letter && c != ' ' && c != '\t') || (letter && !inWord) {
 			words++
 		}
 		inWord = letter
