@@ -183,7 +183,7 @@ func (c *copier) makeRest(ctx context.Context, plan afterPlan) error {
 		}
 	}
 	last, err := c.target.open(ctx, plan.Last)
-	if err != nil {
+	if err != nil || len(last) == 0 {
 		return err
 	}
 	return pgx.BeginFunc(ctx, c.target.conn, func(tx pgx.Tx) error {
