@@ -38,7 +38,7 @@ var plainNumber = regexp.MustCompile(`^[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9
 func dense(text []byte) bool {
 	words, inWord := 0, false
 	for _, c := range string(text) {
-		letter := c == '_' || unicode.In(c, unicode.L, unicode.N, unicode.M)
+		letter := c == '_' || unicode.IsLetter(c) || unicode.IsDigit(c) || unicode.IsMark(c)
 		if (!letter && c != ' ' && c != '\t') || (letter && !inWord) {
 			words++
 		}
