@@ -54,6 +54,8 @@ type CopyState struct {
 	// that put back what stood around it, in the order in which they run.
 	Kept []string `json:"kept,omitempty"`
 	Undo []string `json:"undo,omitempty"`
+	// Left is the target's moment right after the copy.
+	Left *FreezeMark `json:"left,omitempty"`
 }
 
 // CopyResult is what a copy did.
@@ -92,25 +94,37 @@ func Copy(ctx context.Context, o CopyOptions) (result CopyResult, err error) {
 	}
 	if o.State.Finished != nil {
 		stands, err := finishCopy(ctx, o)
+		if err == nil && stands && o.State.Left == nil {
+			err = leave(ctx, o, o.State)
+		}
 		if stands || err != nil {
 			return *o.State.Finished, err
 		}
 	}
+	state, err := copyAll(ctx, o)
+	if err != nil {
+		return result, err
+	}
+	return *state.Finished, leave(ctx, o, state)
+}
+
+// copyAll copies, and ends the sessions that it took.
+func copyAll(ctx context.Context, o CopyOptions) (state CopyState, err error) {
 	c := &copier{CopyOptions: o}
 	defer func() { err = errors.Join(err, c.close(ctx)) }()
 	if err := c.open(ctx); err != nil {
-		return result, err
+		return state, err
 	}
 	if err := c.begin(ctx); err != nil {
-		return result, err
+		return state, err
 	}
 	if err := c.fill(ctx); err != nil {
-		return result, err
+		return state, err
 	}
-	if result, err = c.finished(ctx); err != nil {
-		return result, err
+	if state, err = c.finished(ctx); err != nil {
+		return state, err
 	}
-	return result, c.target.dropLedger(ctx)
+	return state, c.target.dropLedger(ctx)
 }
 
 func (c *copier) close(ctx context.Context) error {
@@ -264,14 +278,14 @@ func (c *copier) fill(ctx context.Context) error {
 }
 
 // finished saves what was done, while the ledger still stands.
-func (c *copier) finished(ctx context.Context) (CopyResult, error) {
+func (c *copier) finished(ctx context.Context) (CopyState, error) {
 	sums, err := readSums(ctx, c.target.conn)
 	if err != nil {
-		return CopyResult{}, err
+		return CopyState{}, err
 	}
 	head, err := openLedger(ctx, c.target.conn, c.Token)
 	if err != nil {
-		return CopyResult{}, err
+		return CopyState{}, err
 	}
 	result := CopyResult{
 		Rows: sums.Rows, Bytes: sums.Bytes, Tables: sums.Tables, LargeObjects: sums.Objects,
@@ -282,12 +296,12 @@ func (c *copier) finished(ctx context.Context) (CopyResult, error) {
 		result.Warnings, err = texts(ctx, c.target.conn, "select text from evac_ledger.warning order by id")
 	}
 	if err != nil {
-		return CopyResult{}, wrapLedger("read", err)
+		return CopyState{}, wrapLedger("read", err)
 	}
 	if err := c.Save(ctx, state); err != nil {
-		return CopyResult{}, fmt.Errorf("save that the copy is complete: %w", err)
+		return CopyState{}, fmt.Errorf("save that the copy is complete: %w", err)
 	}
-	return result, nil
+	return state, nil
 }
 
 // finishCopy drops the ledger of a copy that is complete, if it was cut off

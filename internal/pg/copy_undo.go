@@ -24,6 +24,9 @@ func UndoCopy(ctx context.Context, o CopyOptions) (err error) {
 		return err
 	}
 	if head == nil && o.State.Finished != nil {
+		if err := refuseWritten(ctx, o); err != nil {
+			return err
+		}
 		head = &ledgerRun{Token: o.Token, Kept: o.State.Kept, Undoing: true}
 		if err := t.reopenLedger(ctx, *head, o.State.Undo); err != nil {
 			return err
@@ -78,6 +81,9 @@ func (t *target) clear(ctx context.Context, kept []string) error {
 	if _, err := t.conn.Exec(ctx, "update evac_ledger.run set undoing = true"); err != nil {
 		return wrapLedger("write", err)
 	}
+	if err := t.dropObjects(ctx); err != nil {
+		return err
+	}
 	things, err := inventory(ctx, t.conn, kept)
 	if err != nil {
 		return err
@@ -87,26 +93,12 @@ func (t *target) clear(ctx context.Context, kept []string) error {
 			return err
 		}
 	}
-	if err := t.dropObjects(ctx); err != nil {
-		return err
-	}
-	// Dropping can uncover what was hidden: what is left is dropped too.
-	left, err := inventory(ctx, t.conn, kept)
-	if err == nil && len(left) > 0 {
-		err = t.dropThings(ctx, left)
-	}
-	if err != nil {
-		return err
-	}
 	return t.putBack(ctx)
 }
 
 func (t *target) dropThings(ctx context.Context, things []thing) error {
 	return pgx.BeginFunc(ctx, t.conn, func(pgx.Tx) error {
 		for _, thing := range things {
-			if thing.Drop == "" {
-				continue
-			}
 			if err := run(ctx, t.conn, thing.Drop); err != nil {
 				return fmt.Errorf("drop %s on target: %w", thing, err)
 			}

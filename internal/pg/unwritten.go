@@ -24,6 +24,8 @@ type FreezeMark struct {
 	// Sequences where the sequences stand.
 	Rows      string `json:"rows"`
 	Sequences string `json:"sequences"`
+	// UserRows is Rows without the catalogs and temporary objects.
+	UserRows string `json:"user_rows"`
 	// TakenAt is the server's clock.
 	TakenAt time.Time `json:"taken_at"`
 }
@@ -45,10 +47,10 @@ func TakeMark(ctx context.Context, conn *pgx.Conn) (FreezeMark, error) {
 	}
 	err := conn.QueryRow(ctx, `
 		select (select system_identifier::text from pg_catalog.pg_control_system()), d.oid,
-			txid_snapshot_xmin(s.now), txid_snapshot_xmax(s.now), (`+rowDigest+`), (`+sequenceDigest+`), clock_timestamp()
+			txid_snapshot_xmin(s.now), txid_snapshot_xmax(s.now), (`+rowDigest+`), (`+sequenceDigest+`), (`+rowDigest+userTables+`), clock_timestamp()
 		from pg_catalog.pg_database d, (select txid_current_snapshot() as now offset 0) s
 		where d.datname = current_database()`).
-		Scan(&m.System, &m.Database, &m.Xmin, &m.Xmax, &m.Rows, &m.Sequences, &m.TakenAt)
+		Scan(&m.System, &m.Database, &m.Xmin, &m.Xmax, &m.Rows, &m.Sequences, &m.UserRows, &m.TakenAt)
 	if err != nil {
 		return m, fmt.Errorf("take mark: %w", err)
 	}
@@ -67,6 +69,10 @@ const rowDigest = `
 		where a.relnamespace = 'pg_catalog'::regnamespace and a.relname in ('pg_statistic', 'pg_statistic_ext_data')
 			and c.oid in (a.oid, a.reltoastrelid))`
 
+// userTables leaves out what is not the users' own, and what ends with its
+// session.
+const userTables = ` and s.schemaname <> 'information_schema' and s.schemaname !~ '^pg_'`
+
 // sequenceDigest sees what the transaction counter does not: nextval draws most
 // values without a transaction number.
 const sequenceDigest = `
@@ -84,6 +90,16 @@ const sequenceDigest = `
 // Whoever goes on reading must take the new snapshot first and ask then, on
 // another session: conn must not be inside a transaction.
 func UnwrittenSince(ctx context.Context, conn *pgx.Conn, mark FreezeMark) (unwritten bool, reason string, err error) {
+	return sinceMark(ctx, conn, mark, FreezeMark.writtenSince)
+}
+
+// UnusedSince is UnwrittenSince for what is the users' own: rows of their
+// tables, and sequences. Changes of the catalogs do not count.
+func UnusedSince(ctx context.Context, conn *pgx.Conn, mark FreezeMark) (unused bool, reason string, err error) {
+	return sinceMark(ctx, conn, mark, FreezeMark.usedSince)
+}
+
+func sinceMark(ctx context.Context, conn *pgx.Conn, mark FreezeMark, written func(now, old FreezeMark) string) (bool, string, error) {
 	late := time.NewTimer(statsLag)
 	defer late.Stop()
 	for lagging := true; ; {
@@ -91,7 +107,7 @@ func UnwrittenSince(ctx context.Context, conn *pgx.Conn, mark FreezeMark) (unwri
 		if err != nil {
 			return false, "", err
 		}
-		if why := now.writtenSince(mark); why != "" {
+		if why := written(now, mark); why != "" {
 			return false, why, nil
 		}
 		if now.silentSince(mark) {
@@ -114,6 +130,12 @@ func UnwrittenSince(ctx context.Context, conn *pgx.Conn, mark FreezeMark) (unwri
 // the cluster: none was under way at the mark, and none has begun and ended.
 func (m FreezeMark) silentSince(old FreezeMark) bool {
 	return m.writtenSince(old) == "" && old.Xmin == old.Xmax && m.Xmax == old.Xmax
+}
+
+// usedSince is writtenSince for the users' own rows.
+func (m FreezeMark) usedSince(old FreezeMark) string {
+	m.Rows, old.Rows = m.UserRows, old.UserRows
+	return m.writtenSince(old)
 }
 
 // writtenSince says what was written since the old mark, "" if nothing shows.

@@ -1,0 +1,85 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/evac-io/evac/internal/fault"
+)
+
+// leave takes the target's mark once the copy's own sessions are gone, so that
+// an undo can tell later whether anybody has written there since.
+func leave(ctx context.Context, o CopyOptions, state CopyState) (err error) {
+	conn, err := Connect(ctx, o.To, ConnOptions{Application: applicationName, Side: Target})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, hangUp(ctx, conn)) }()
+	if err := awaitGone(ctx, conn); err != nil {
+		return err
+	}
+	mark, err := TakeMark(ctx, conn)
+	if err != nil {
+		return fmt.Errorf("mark the target as the copy left it: %w", err)
+	}
+	state.Left = &mark
+	if err := o.Save(ctx, state); err != nil {
+		return fmt.Errorf("save how the copy left the target: %w", err)
+	}
+	return nil
+}
+
+// goneLimit bounds the wait for sessions that have said goodbye.
+const goneLimit = 10 * time.Second
+
+// awaitGone waits until the other sessions of this user in the database whose
+// application is a copy's have ended: only then are their rows counted.
+func awaitGone(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, goneLimit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var others int
+		err := conn.QueryRow(ctx, `select count(*) from pg_catalog.pg_stat_activity
+			where datname = current_database() and pid <> pg_backend_pid() and left(application_name, length($1::text)) = $1`, applicationName).Scan(&others)
+		if err != nil {
+			return fmt.Errorf("wait for the copy's sessions on target to end: %w", err)
+		}
+		if others == 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the copy's sessions on target to end: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// refuseWritten keeps an undo from dropping what others wrote to the target
+// after the copy had ended.
+func refuseWritten(ctx context.Context, o CopyOptions) (err error) {
+	op := fmt.Sprintf("undo the copy to %s", o.To)
+	keep := "skip this step to leave the target as it is and undo the rest; what was written there is then only there"
+	if o.State.Left == nil {
+		return fault.New(fault.Failed, op+": whether the target was written to since is not known, as the copy was cut off at its very end", keep)
+	}
+	conn, err := Connect(ctx, o.To, ConnOptions{Application: applicationName, Side: Target})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, hangUp(ctx, conn)) }()
+	unused, reason, err := UnusedSince(ctx, conn, *o.State.Left)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	if !unused {
+		return fault.New(fault.Failed, op+": the target was written to after the copy, and dropping it would lose that: "+reason, keep)
+	}
+	return nil
+}
