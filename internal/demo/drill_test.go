@@ -73,8 +73,8 @@ func TestMovingDayIsDrilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Result != "done" || !r.Verified || r.Rows < 10_000 || r.Home != "target" || r.Orders.Acknowledged == 0 {
-		t.Errorf("%s, %d rows, %d orders on the %s; want done, all rows verified, orders on the target", r.Result, r.Rows, r.Orders.Acknowledged, r.Home)
+	if r.Result != "done" || !r.Verified || r.Rows < 10_000 || r.OrdersOn != "target" || r.Orders.Acknowledged == 0 {
+		t.Errorf("%s, %d rows, %d orders on the %s; want done, all rows verified, orders on the target", r.Result, r.Rows, r.Orders.Acknowledged, r.OrdersOn)
 	}
 	gone(t, o.Dir)
 }

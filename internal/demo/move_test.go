@@ -135,8 +135,8 @@ func TestMoveEndsWithAResultAndNothingLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Result != "undone" || r.Home != "source" || !r.Orders.Kept() || r.Orders.Acknowledged == 0 {
-		t.Errorf("result %q, home %q, orders %+v; want undone, and all orders on the source", r.Result, r.Home, r.Orders)
+	if r.Result != "undone" || r.OrdersOn != "source" || !r.Orders.Kept() || r.Orders.Acknowledged == 0 {
+		t.Errorf("result %q, orders on the %q, orders %+v; want undone, and all orders on the source", r.Result, r.OrdersOn, r.Orders)
 	}
 	if !strings.Contains(scene.Secrets["old_db"].Reveal(), "postgres://postgres:") || scene.Variables["public"] != scene.Info.PublicURL {
 		t.Errorf("the scene lacks variables: %v", scene.Variables)

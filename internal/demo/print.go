@@ -29,7 +29,7 @@ func Print(w io.Writer, r Result) error {
 	if r.Result == world.ResultDone {
 		fmt.Fprintf(&b, "rows            %s\n", rowsLine(r))
 		fmt.Fprintf(&b, "checked by SQL  %s rows in %d tables: %s\n", humanize.Comma(r.Check.Rows), r.Check.Tables, sameOr(r.Check.Differ))
-		fmt.Fprintf(&b, "catalog         %d facts: %s\n", r.Catalog.Facts, sameOr(r.Catalog.Differ))
+		fmt.Fprintf(&b, "catalog         %s\n", catalogLine(r))
 	}
 	fmt.Fprintf(&b, "report          %s\n", r.Report)
 	fmt.Fprintln(&b, ordersLine(r))
@@ -42,6 +42,13 @@ func rowsLine(r Result) string {
 		return "not compared by the run: its step was skipped"
 	}
 	return fmt.Sprintf("%s rows, %d missing, %d extra, %d different", humanize.Comma(r.Rows), r.Missing, r.Extra, r.Different)
+}
+
+func catalogLine(r Result) string {
+	if r.Catalog.Facts == 0 {
+		return "not compared: its item was not ticked by the demo"
+	}
+	return fmt.Sprintf("%d facts: %s", r.Catalog.Facts, sameOr(r.Catalog.Differ))
 }
 
 func sameOr(differ []string) string {
@@ -59,9 +66,9 @@ func sameOr(differ []string) string {
 func ordersLine(r Result) string {
 	all := humanize.Comma(r.Orders.Acknowledged)
 	if r.Orders.Kept() {
-		return fmt.Sprintf("every one of %s acknowledged orders found on the %s exactly once", all, r.Home)
+		return fmt.Sprintf("every one of %s acknowledged orders found on the %s exactly once", all, r.OrdersOn)
 	}
-	return fmt.Sprintf("of %s acknowledged orders %d are MISSING on the %s and %d stand there TWICE", all, r.Orders.Missing, r.Home, r.Orders.Twice)
+	return fmt.Sprintf("of %s acknowledged orders %d are MISSING on the %s and %d stand there TWICE", all, r.Orders.Missing, r.OrdersOn, r.Orders.Twice)
 }
 
 // printFailures is a table of the seconds with failures; equal seconds that

@@ -104,22 +104,14 @@ func (c *Crowd) come(ctx context.Context, of class, rate float64, visit func()) 
 	})
 }
 
-// Stop lets nobody in any more, settles what is unclear as far as it can be,
-// and sums up.
-func (c *Crowd) Stop() (Figures, error) {
+// Stop lets nobody in any more, settles what is unclear as far as it can be
+// until ctx ends, and sums up.
+func (c *Crowd) Stop(ctx context.Context) (Figures, error) {
 	stopped := time.Now()
 	c.end()
 	c.ended.Wait()
 	figures := c.record.figures(stopped) // what comes now is clearing up, not traffic
-	deadline := time.Now().Add(settleTime)
-	ticker := time.NewTicker(retryAfter / 4)
-	defer ticker.Stop()
-	for now := range ticker.C {
-		if c.sendAgain(now); now.After(deadline) || len(c.Unclear()) == 0 {
-			break
-		}
-	}
-	c.ended.Wait()
+	c.settle(ctx)
 	c.client.CloseIdleConnections()
 	c.fill(&figures)
 	c.mu.Lock()
@@ -128,6 +120,22 @@ func (c *Crowd) Stop() (Figures, error) {
 		c.broken = err
 	}
 	return figures, c.broken
+}
+
+// settle sends unclear orders again until none is left.
+func (c *Crowd) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	ticker := time.NewTicker(retryAfter / 4)
+	defer ticker.Stop()
+	for ctx.Err() == nil && len(c.Unclear()) > 0 {
+		select {
+		case now := <-ticker.C:
+			c.sendAgain(now)
+		case <-ctx.Done():
+		}
+	}
+	c.ended.Wait()
 }
 
 // Figures sums up what happened so far.

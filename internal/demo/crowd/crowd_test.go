@@ -80,7 +80,7 @@ func TestFiguresAreWhatTheClientsSaw(t *testing.T) {
 	shop.mood.Store(open)
 	before := shop.taken.Load()
 	until(t, "100 more orders", func() bool { return shop.taken.Load() > before+100 })
-	f, err := c.Stop()
+	f, err := c.Stop(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestUnclearOrdersAreSentAgain(t *testing.T) {
 		t.Errorf("%d orders count as acknowledged without an answer", f.Acknowledged)
 	}
 	shop.mood.Store(open)
-	f, err := c.Stop()
+	f, err := c.Stop(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

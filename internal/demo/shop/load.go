@@ -20,6 +20,9 @@ import (
 //go:embed schema
 var schema embed.FS
 
+// LeastMajor is the oldest major version that can hold the shop.
+const LeastMajor = 13
+
 // Size says how many rows the large tables get; order lines are three times
 // the orders.
 type Size struct {
@@ -80,8 +83,8 @@ func analyze(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // Options lists the parts under schema/with that every one of the servers can
-// hold: extensions by name, and "icu" and "xml", which a server is built with
-// or not.
+// hold: extensions by name, "icu" and "xml", which a server is built with or
+// not, and "multirange", which came with version 14.
 func Options(ctx context.Context, servers ...*pgx.Conn) ([]string, error) {
 	entries, err := fs.ReadDir(schema, "schema/with")
 	if err != nil {
@@ -104,6 +107,8 @@ func Options(ctx context.Context, servers ...*pgx.Conn) ([]string, error) {
 func abilities(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	rows, err := conn.Query(ctx, `
 		select name::text from pg_available_extensions
+		union all
+		select 'multirange' where to_regtype('int4multirange') is not null
 		union all
 		select 'icu' where exists (select from pg_collation where collname = 'und-x-icu')`)
 	if err != nil {

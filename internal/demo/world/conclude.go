@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,41 +20,59 @@ func (w *world) conclude(ctx context.Context, st *journal.State) (Result, error)
 	if err := wait(ctx, w.o.Linger); err != nil {
 		return Result{}, err
 	}
-	figures, err := w.crowd.Stop()
+	figures, err := w.crowd.Stop(ctx)
 	if err != nil {
 		return Result{}, fmt.Errorf("keep the ledger of acknowledged orders: %w", err)
 	}
 	r := Result{
 		Result: st.Result, Run: st.Run, Gateway: w.info.Gateway, Catalog: w.catalog, Report: w.paths.Report(),
-		SourceVersion: w.info.Source.Version, TargetVersion: w.info.Target.Version, Home: home(st, figures), Kept: w.o.Keep,
+		SourceVersion: w.info.Source.Version, TargetVersion: w.info.Target.Version, OrdersOn: home(st, figures), Kept: w.o.Keep,
 	}
 	r.count(figures)
 	if err := verified(st, &r); err != nil {
 		return r, err
 	}
-	err = w.both(ctx, func(source, target *pgx.Conn) (err error) {
-		if st.Result == ResultDone {
-			if r.Check, err = proof.CompareRows(ctx, source, target); err != nil {
-				return err
-			}
+	if st.Result == ResultDone {
+		err := w.both(ctx, func(source, target *pgx.Conn) (err error) {
+			r.Check, err = proof.CompareRows(ctx, source, target)
+			return err
+		})
+		if err != nil {
+			return r, err
 		}
-		where := map[string]*pgx.Conn{"source": source, "target": target}[r.Home]
-		r.Orders, err = proof.CheckOrders(ctx, where, w.crowd.Acknowledged(), w.crowd.Unclear())
-		return err
-	})
-	if err != nil {
+	}
+	if r.Orders, err = w.checkOrders(ctx, r.OrdersOn); err != nil {
 		return r, err
 	}
 	return r, w.note(ctx, st, r)
 }
 
+// The sides, as results name them.
+const (
+	sourceSide = "source"
+	targetSide = "target"
+)
+
 // home is the side where all orders must be: the target once the move is done;
 // after one that went another way, wherever orders are taken now.
 func home(st *journal.State, f crowd.Figures) string {
 	if st.Result == ResultDone || f.TakenBy == newApp {
-		return "target"
+		return targetSide
 	}
-	return "source"
+	return sourceSide
+}
+
+func (w *world) checkOrders(ctx context.Context, on string) (proof.Orders, error) {
+	server := w.source
+	if on == targetSide {
+		server = w.target
+	}
+	conn, err := connect(ctx, server.DSN(database, ""))
+	if err != nil {
+		return proof.Orders{}, err
+	}
+	orders, err := proof.CheckOrders(ctx, conn, w.crowd.Acknowledged(), w.crowd.Unclear())
+	return orders, errors.Join(err, conn.Close(ctx))
 }
 
 // verified takes over what postgres_verify has found.

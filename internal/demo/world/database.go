@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/evac-io/evac/internal/demo/shop"
+	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/servers"
 )
@@ -32,11 +33,15 @@ func (w *world) databases(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if older.Major < shop.LeastMajor {
+		return fault.New(fault.Failed, fmt.Sprintf("load the shop into %s: it needs PostgreSQL %d or newer", older, shop.LeastMajor),
+			"install newer ones and name their bin directories in EVAC_POSTGRES_BIN")
+	}
 	w.pgDump = pgDump.Bin
 	password := secret.New(rand.Text())
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { w.source, err = w.server(groupCtx, "source", older, password); return })
-	group.Go(func() (err error) { w.target, err = w.server(groupCtx, "target", newer, password); return })
+	group.Go(func() (err error) { w.source, err = w.server(groupCtx, sourceSide, older, password); return })
+	group.Go(func() (err error) { w.target, err = w.server(groupCtx, targetSide, newer, password); return })
 	if err := group.Wait(); err != nil {
 		return err
 	}

@@ -35,13 +35,13 @@ type Result struct {
 	Gateway string `json:"gateway"`
 	// OrdersPerSecond is the mean of acknowledged orders outside the outage.
 	OrdersPerSecond float64 `json:"orders_per_second"`
-	// Home is the side that Orders are looked for on: the target if the move
-	// was done, else where orders were taken last.
-	Home    string        `json:"home"`
-	Orders  proof.Orders  `json:"orders"`
-	Unclear int64         `json:"orders_unclear"`
-	Check   proof.Rows    `json:"check"`
-	Catalog proof.Catalog `json:"catalog"`
+	// OrdersOn is the side that Orders are looked for on: the target if the
+	// move was done, else where orders were taken last.
+	OrdersOn string        `json:"orders_on"`
+	Orders   proof.Orders  `json:"orders"`
+	Unclear  int64         `json:"orders_unclear"`
+	Check    proof.Rows    `json:"check"`
+	Catalog  proof.Catalog `json:"catalog"`
 	// Kept tells that the databases are still up.
 	Kept bool `json:"kept,omitempty"`
 	// Verified tells that the run compared all rows itself.

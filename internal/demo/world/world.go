@@ -134,24 +134,32 @@ func (w *world) open(ctx context.Context) (err error) {
 	}
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
-	for late := time.After(firstOrder); w.crowd.Figures().Acknowledged == 0; {
+	for late := time.After(firstOrder); w.crowd.Figures().Acknowledged == 0 && err == nil; {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			err = context.Cause(ctx)
 		case <-late:
-			return fmt.Errorf("wait for the first order: none was taken within %s: %v", firstOrder, w.crowd.Figures().Seconds)
+			err = fmt.Errorf("wait for the first order: none was taken within %s: %v", firstOrder, w.crowd.Figures().Seconds)
 		}
 	}
-	return nil
+	if err != nil {
+		err = errors.Join(err, w.sendHome(ctx))
+	}
+	return err
+}
+
+// sendHome ends the customers' visits when nobody will count them.
+func (w *world) sendHome(ctx context.Context) error {
+	_, err := w.crowd.Stop(ctx)
+	return err
 }
 
 // live plays the people until the run has ended, and sums up.
 func (w *world) live(ctx context.Context) error {
 	st, err := w.follow(ctx)
 	if err != nil {
-		_, stopErr := w.crowd.Stop()
-		return errors.Join(err, stopErr)
+		return errors.Join(err, w.sendHome(ctx))
 	}
 	result, err := w.conclude(ctx, st)
 	if err != nil {

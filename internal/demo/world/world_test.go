@@ -224,8 +224,8 @@ func TestWorldSeesAMoveThrough(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%.2f s without orders, %.2f s without looks, %d of %d failed", r.WriteDowntimeSeconds, r.ReadDowntimeSeconds, r.RequestsFailed, r.Requests)
-	if r.Result != "done" || r.Rows != 7 || r.Home != "target" {
-		t.Errorf("result %q with %d rows at home in %q, want done, 7, target", r.Result, r.Rows, r.Home)
+	if r.Result != "done" || r.Rows != 7 || r.OrdersOn != "target" {
+		t.Errorf("result %q with %d rows orders on the %q, want done, 7, target", r.Result, r.Rows, r.OrdersOn)
 	}
 	if !r.Sound() || r.Catalog.Facts < 500 {
 		t.Errorf("catalog %+v, want hundreds of facts, none different", r.Catalog)

@@ -12,7 +12,7 @@ create table app.customer (
   patience app.quantity,
   last_ip inet,
   device macaddr,
-  ref uuid not null default gen_random_uuid(),
+  ref uuid not null default md5(random()::text || clock_timestamp()::text)::uuid,
   touched timestamptz not null default now()
 );
 
@@ -114,6 +114,6 @@ create table app.oddity (
   d date, t time, tz timetz, ts timestamp, tstz timestamptz, span interval,
   bits bit(5), varbits varbit, j json,
   p point, seg lseg, b box, way path, area polygon, ring circle,
-  words tsvector, hunt tsquery, ints int4range, gaps int4multirange,
+  words tsvector, hunt tsquery, ints int4range,
   lsn pg_lsn, obj oid, ident name, matrix int[][], cash money, cls regclass
 );
