@@ -82,7 +82,7 @@ func replaceOrCreate(file, text string) error {
 // demoExtra is what the demo's customers saw, for the report.
 func demoExtra(r demo.Result) report.Extra {
 	extra := report.Extra{
-		Orders: &report.Orders{Acknowledged: r.Orders.Acknowledged, Missing: r.Orders.Missing, Twice: r.Orders.Twice, On: r.Home},
+		Orders: &report.Orders{Acknowledged: r.Orders.Acknowledged, Missing: r.Orders.Missing, Twice: r.Orders.Twice, On: r.OrdersOn},
 		Outages: []report.Outage{
 			{Kind: report.Write, From: r.WriteOutage.From, To: r.WriteOutage.To},
 			{Kind: report.Read, From: r.ReadOutage.From, To: r.ReadOutage.To},
