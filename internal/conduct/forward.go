@@ -272,7 +272,9 @@ func (c *conductor) checked(n *journal.NodeState, m message) {
 	c.commit = append(c.commit, func(err error) {
 		if err == nil {
 			close(m.w.goOn)
+			return
 		}
+		m.w.idling = true // it has not begun and never will
 	})
 }
 
