@@ -160,8 +160,8 @@ func (g group) complaint(e ending) error {
 	switch {
 	case e.Exit == 0:
 		return nil
-	case e.Error != "":
-		return errors.New(e.Error)
+	case e.Error != "": // it was not started, or only its output is not whole
+		return fmt.Errorf("%w (%s)", exitError(e.Exit, g.tail(tailLimit)), e.Error)
 	}
 	return exitError(e.Exit, g.tail(tailLimit))
 }
