@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/evac-io/evac/internal/fault"
@@ -20,7 +21,7 @@ func explain(op, home string, err error) error {
 		return err
 	}
 	switch code := sqliteCode(err); {
-	case code == sqlite3.SQLITE_FULL || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
+	case code == sqlite3.SQLITE_FULL || noRoomForIndex(err) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
 		return fault.Wrap(fault.Failed, op, fmt.Errorf("the disk is full: %w", err),
 			fmt.Sprintf("free space on the file system of %q, then `evac resume`", home))
 	case errors.Is(err, unix.ENOTDIR):
@@ -43,4 +44,11 @@ func explain(op, home string, err error) error {
 			"look at the disk (`dmesg`), then `evac resume`")
 	}
 	return fmt.Errorf("%s: %w", op, err)
+}
+
+// noRoomForIndex tells that SQLite could not make its index file larger, which
+// it calls an I/O error and not a full disk.
+func noRoomForIndex(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE || e.Code() == sqlite3.SQLITE_IOERR_SHMMAP)
 }
