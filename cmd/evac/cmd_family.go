@@ -230,7 +230,9 @@ func (a *app) checkAlone(ctx context.Context, program *conduct.Program) error {
 		return err
 	}
 	program.Body.Runner = a.actor()
-	a.view.Show(view.Checked(program.Record(checked), forecast.Read(nil), nil))
+	page := view.Checked(program.Record(checked), forecast.Read(nil), nil)
+	a.view.Show(page)
+	a.result = checkResult(page)
 	return nil
 }
 

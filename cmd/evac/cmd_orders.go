@@ -130,11 +130,16 @@ func refused(run string, answer *answer) error {
 // request itself was refused.
 func (a *app) unlessRefused(ctx context.Context, j *journal.Journal, run string, asked journal.Event, err error) error {
 	answer, _, wrong := answerTo(ctx, j, asked)
-	if wrong != nil || answer == nil || answer.Done {
+	switch {
+	case wrong != nil || answer == nil:
 		return errors.Join(err, wrong)
+	case !answer.Done:
+		a.result.Sentence = ""
+		return refused(run, answer)
+	case asked.Type == journal.AskAbort:
+		return nil // the run has ended as it was told to
 	}
-	a.result.Sentence = ""
-	return refused(run, answer)
+	return err
 }
 
 func holder(ctx context.Context, j *journal.Journal, run string) (*journal.Holder, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/evac-io/evac/internal/runbook"
 	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/step"
+	"github.com/evac-io/evac/internal/view/text"
 )
 
 // printScript prints each step's own command, for a night without the
@@ -25,7 +26,7 @@ func (a *app) printScript(bound *runbook.Bound) error {
 		}
 		needed = append(needed, a.scriptNode(&body, bound, n)...)
 	}
-	fmt.Fprintf(a.out, "#!/bin/sh\n# Runbook %s, step by step. Each command may be given again: it goes on where it stopped.\nset -eu\n", bound.Name)
+	fmt.Fprintf(a.out, "#!/bin/sh\n# Runbook %s, step by step. A command that failed or was cut off goes on where it stopped\n# when it is given again.\nset -eu\n", bound.Name)
 	slices.Sort(needed)
 	for _, name := range slices.Compact(needed) {
 		fmt.Fprintf(a.out, ": \"${%s:?is a secret: set and export it first}\"\n", name)
@@ -38,7 +39,7 @@ func (a *app) printScript(bound *runbook.Bound) error {
 func (a *app) scriptNode(w io.Writer, bound *runbook.Bound, n *runbook.Node) []string {
 	switch n.Class {
 	case runbook.ClassGate:
-		fmt.Fprintf(w, "# gate %s: %s (%d approvals)\n", n.ID, n.Gate.Ask, n.Gate.Approvals)
+		fmt.Fprintf(w, "# gate %s: %s (%s)\n", n.ID, n.Gate.Ask, text.Plural(n.Gate.Approvals, "approval"))
 		return nil
 	case runbook.ClassChecklist:
 		for _, item := range n.Items {
@@ -83,7 +84,7 @@ func scriptFlags(schema step.Schema, s step.Step, variable func(field string) st
 	values := schema.Encode(s)
 	for _, f := range schema.Fields {
 		value, set := values[f.Name]
-		if !set {
+		if !set || fmt.Sprint(value) == f.Default {
 			continue
 		}
 		name := "--" + f.Flag()

@@ -102,6 +102,9 @@ const (
 	groupStep  = "step"
 )
 
+// nearby is how many letters off a command's name may be to be guessed.
+const nearby = 2
+
 // refuseUnknown makes wrong argument counts and unknown subcommands usage
 // errors: refusing is never exit 0.
 func refuseUnknown(cmd *cobra.Command) {
@@ -111,7 +114,7 @@ func refuseUnknown(cmd *cobra.Command) {
 		}
 	}
 	if cmd.RunE == nil && cmd.Run == nil {
-		cmd.Args = cobra.ArbitraryArgs
+		cmd.Args, cmd.SuggestionsMinimumDistance = cobra.ArbitraryArgs, nearby
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Help()

@@ -87,7 +87,7 @@ func (s *show) options(ctx context.Context, j *journal.Journal) conduct.Options 
 	o := conduct.Options{
 		Journal: j, Runner: s.actor(), Version: version, Now: s.now, Stop: s.interrupts(ctx),
 		OnEvent: s.view.Event, OnProgress: s.view.Progress,
-		Log: slog.New(slog.NewTextHandler(redacting{s}, &slog.HandlerOptions{Level: slog.LevelInfo})),
+		Log: slog.New(logLines{to: redacting{s}}),
 	}
 	if s.interactive() {
 		o.OnHold = func(st *journal.State) { go s.ask(ctx, j, st) }
