@@ -20,6 +20,7 @@ func postgresCases() []testenv.Case {
 	return []testenv.Case{
 		{Kind: "postgres_freeze", New: func(t testing.TB) testenv.Subject { return freezeWorld(t, false) }},
 		{Kind: "postgres_freeze", Name: "strict", New: func(t testing.TB) testenv.Subject { return freezeWorld(t, true) }},
+		{Kind: "postgres_copy", New: copyWorld},
 		{Kind: "postgres_verify", New: verifyWorld},
 	}
 }

@@ -20,7 +20,7 @@ func copyKind() step.Kind {
 		Effect:  step.Undoable,
 		Summary: "copy a PostgreSQL database whole to another server, of the same major version or a newer one",
 		Doc:     copyDoc,
-		New:     func() step.Step { return &copyStep{} },
+		New:     func() step.Step { return &Copy{} },
 		Output:  CopyOutput{},
 		Example: `step "postgres_copy" "main" {
   from = var.old_db
@@ -54,8 +54,8 @@ Undo empties the target again, also halfway: everything in it is dropped, and so
 comment, privileges and settings are put back.
 `
 
-// copyStep is the kind postgres_copy.
-type copyStep struct {
+// Copy is the kind postgres_copy.
+type Copy struct {
 	From   secret.DSN `evac:"from,required" doc:"connection string of the source"`
 	To     secret.DSN `evac:"to,required,target" doc:"connection string of the target, an empty database"`
 	Jobs   int        `evac:"jobs" default:"2" doc:"how many tables are copied at once, and how many indexes are built"`
@@ -76,7 +76,7 @@ type CopyOutput struct {
 }
 
 // Check implements step.Step.
-func (c *copyStep) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
+func (c *Copy) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 	if c.Jobs < 1 {
 		return step.Plan{}, fault.New(fault.Invalid, fmt.Sprintf("jobs is %d, want 1 or more", c.Jobs), "")
 	}
@@ -110,7 +110,7 @@ func (c *copyStep) Check(ctx context.Context, env *step.Env) (step.Plan, error) 
 }
 
 // options are those of the library for this step, with its saved state.
-func (c *copyStep) options(env *step.Env) (pg.CopyOptions, error) {
+func (c *Copy) options(env *step.Env) (pg.CopyOptions, error) {
 	o := pg.CopyOptions{From: c.From, To: c.To, Jobs: c.Jobs, PgDump: c.PgDump, Token: env.Token, Progress: env.Progress}
 	if strings.ContainsRune(c.PgDump, filepath.Separator) && !filepath.IsAbs(c.PgDump) {
 		o.PgDump = filepath.Join(env.Dir, c.PgDump)
@@ -121,7 +121,7 @@ func (c *copyStep) options(env *step.Env) (pg.CopyOptions, error) {
 }
 
 // Run implements step.Step.
-func (c *copyStep) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output, error) {
+func (c *Copy) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output, error) {
 	o, err := c.options(env)
 	if err != nil {
 		return nil, err
@@ -143,12 +143,12 @@ func (c *copyStep) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Ou
 
 // Verify implements step.Step: rows are counted and names looked up. That each
 // row is the same is for postgres_verify to prove.
-func (c *copyStep) Verify(ctx context.Context, _ *step.Env, _ step.Done) error {
+func (c *Copy) Verify(ctx context.Context, _ *step.Env, _ step.Done) error {
 	return pg.VerifyCopy(ctx, c.From, c.To, c.Jobs)
 }
 
 // Undo implements step.Undoer.
-func (c *copyStep) Undo(ctx context.Context, env *step.Env, _ step.Done) error {
+func (c *Copy) Undo(ctx context.Context, env *step.Env, _ step.Done) error {
 	o, err := c.options(env)
 	if err != nil {
 		return err
