@@ -218,7 +218,7 @@ func (s *show) interrupts(ctx context.Context) <-chan struct{} {
 				switch {
 				case sig == syscall.SIGPIPE && !unread:
 					unread = true
-					s.view.Logs().Write([]byte("evac: nobody reads the output any more; the run goes on, evac status shows it\n"))
+					fmt.Fprintln(s.view.Logs(), "evac: nobody reads the output any more; the run goes on, evac status shows it")
 				case sig == syscall.SIGPIPE || sig == syscall.SIGHUP && stopped:
 				default:
 					stopped = true
@@ -260,7 +260,7 @@ func (s *show) ask(ctx context.Context, j *journal.Journal, st *journal.State) {
 		}
 	})
 	if err != nil {
-		s.view.Logs().Write([]byte("evac: no answer at the terminal (" + err.Error() + "); orders from another terminal are taken\n"))
+		fmt.Fprintf(s.view.Logs(), "evac: no answer at the terminal (%v); orders from another terminal are taken\n", err)
 	}
 }
 

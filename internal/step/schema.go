@@ -95,7 +95,7 @@ func SchemaOf(k Kind) (Schema, error) {
 	s := Schema{Kind: k.Name}
 	t := reflect.TypeOf(k.New())
 	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
-		return s, fmt.Errorf("New gives %s, want a pointer to a struct", t)
+		return s, fmt.Errorf("kind constructor gives %s, want a pointer to a struct", t)
 	}
 	for f := range structFields(t.Elem()) {
 		field, ok, err := inputField(f)
