@@ -61,15 +61,12 @@ func (a *app) kindCommand(kind step.Kind, schema step.Schema) *cobra.Command {
 	if kind.Effect == step.Lasting || kind.Name == "shell" {
 		flags.BoolVar(&f.confirm, "confirm", false, "confirm what cannot be undone")
 	}
-	cmd.MarkFlagsMutuallyExclusive(mutual(kind)...)
 	return cmd
 }
 
-func mutual(kind step.Kind) []string {
-	if _, ok := kind.New().(step.Undoer); ok {
-		return []string{"check", "verify", "undo"}
-	}
-	return []string{"check", "verify"}
+// twoVerbs tells whether more than one of the verbs was asked for.
+func (f kindFlags) twoVerbs() bool {
+	return f.check && f.verify || f.check && f.undo || f.verify && f.undo
 }
 
 // addField makes a flag of a field and gives the way to read it.
@@ -145,6 +142,9 @@ func (f kindFlags) step(kind step.Kind, schema step.Schema) (step.Step, *secret.
 // alone runs one step by itself: a run of one step, found again by its kind
 // and fields, so that the same command again goes on where it stopped.
 func (a *app) alone(ctx context.Context, kind step.Kind, schema step.Schema, f kindFlags) error {
+	if f.twoVerbs() {
+		return fault.New(fault.Invalid, "--check, --verify and --undo exclude each other", "evac kinds "+kind.Name)
+	}
 	s, secrets, err := f.step(kind, schema)
 	if err != nil {
 		return err

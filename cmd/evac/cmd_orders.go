@@ -23,7 +23,7 @@ type order struct {
 // give appends the request and sees to it that it is answered: by the living
 // conductor, else by this process.
 func (a *app) give(ctx context.Context, o order) error {
-	return a.withJournal(ctx, func(j *journal.Journal) error {
+	return a.withRuns(ctx, func(j *journal.Journal) error {
 		run, err := a.orderedRun(ctx, j, o)
 		if err != nil {
 			return err
@@ -243,7 +243,7 @@ func (a *app) noteCommand() *cobra.Command {
 
 // word appends what a person says; it counts at once, conductor or not.
 func (a *app) word(ctx context.Context, run string, say func(*journal.State) (journal.Event, error)) error {
-	return a.withJournal(ctx, func(j *journal.Journal) error {
+	return a.withRuns(ctx, func(j *journal.Journal) error {
 		run, err := a.unfinished(ctx, j, run)
 		if err != nil {
 			return err

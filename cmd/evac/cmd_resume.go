@@ -55,7 +55,7 @@ from EVAC_VAR_NAME, --var-file or the prompt.`,
 }
 
 func (a *app) resume(ctx context.Context, f resumeFlags) error {
-	return a.withJournal(ctx, func(j *journal.Journal) error {
+	return a.withRuns(ctx, func(j *journal.Journal) error {
 		run, err := a.unfinished(ctx, j, f.run)
 		if err != nil {
 			return err
@@ -129,7 +129,11 @@ func (a *app) programOf(st *journal.State, f resumeFlags) (p *conduct.Program, c
 }
 
 func (a *app) programFrom(src source, st *journal.State, f resumeFlags) (*conduct.Program, error) {
-	bound, err := a.bind(src, f.variableFlags, st.Body.Drill, st.Body.Variables)
+	values := st.Body.Variables
+	if st.Body.Drill != "" {
+		values = st.Body.Given
+	}
+	bound, err := a.bind(src, f.variableFlags, st.Body.Drill, values)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +177,19 @@ func (a *app) unfinished(ctx context.Context, j *journal.Journal, run string) (s
 		return "", fault.Wrap(fault.Invalid, "", errors.New("no unfinished run in "+a.homeDir()), "evac runs lists all runs")
 	}
 	return run, err
+}
+
+// withRuns is withJournal for what acts on runs that are there: it makes no
+// journal.
+func (a *app) withRuns(ctx context.Context, call func(*journal.Journal) error) error {
+	there, err := a.openRead(ctx)
+	if err != nil {
+		return err
+	}
+	if err := there.Close(); err != nil {
+		return err
+	}
+	return a.withJournal(ctx, call)
 }
 
 // withJournal opens the journal for writing around a call.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/user"
@@ -110,7 +111,10 @@ const nearby = 2
 func refuseUnknown(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			return fault.Wrap(fault.Invalid, "", check(cmd, args), cmd.UseLine())
+			if check(cmd, args) == nil {
+				return nil
+			}
+			return fault.New(fault.Invalid, fmt.Sprintf("%s takes other arguments than these %d", cmd.CommandPath(), len(args)), cmd.UseLine())
 		}
 	}
 	if cmd.RunE == nil && cmd.Run == nil {

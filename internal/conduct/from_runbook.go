@@ -15,7 +15,7 @@ func FromRunbook(b *runbook.Bound, dir, file string, kinds *step.Registry) *Prog
 	p := &Program{
 		Body: journal.RunBody{
 			Runbook: b.Name, Title: b.Title, File: file, Text: string(b.Text), Hash: b.Hash,
-			Mode: journal.Live, Drill: b.Drill, Variables: b.Values, People: map[string]string{},
+			Mode: journal.Live, Drill: b.Drill, Variables: b.Values, Given: b.Given, People: map[string]string{},
 		},
 		Dir: dir, Nodes: b.Nodes, Kinds: kinds, Secrets: &secret.Redactor{},
 		Build: func(n *runbook.Node, out runbook.Outputs) (step.Step, []runbook.Unknown, error) {

@@ -104,6 +104,7 @@ type RunBody struct {
 	Runner    string            `json:"runner"`
 	Version   string            `json:"version"` // evac's
 	Variables map[string]any    `json:"variables,omitempty"`
+	Given     map[string]any    `json:"given,omitempty"` // of a drill: Variables before its stand-ins
 	Secrets   []string          `json:"secrets,omitempty"`
 	People    map[string]string `json:"people,omitempty"` // name → role
 	Window    *WindowBody       `json:"window,omitempty"`

@@ -143,6 +143,16 @@ func (b *binder) read(v *Variable, value cty.Value, rng hcl.Range) cty.Value {
 	return cty.StringVal(text.Reveal())
 }
 
+// give keeps what a variable was before the drill's stand-in.
+func (b *binder) give(v *Variable) {
+	if b.Given == nil {
+		b.Given = map[string]any{}
+	}
+	if value, _ := b.live.vars[v.Name].Unmark(); value.IsWhollyKnown() {
+		b.Given[v.Name] = plain(value)
+	}
+}
+
 // publish puts into the bound runbook what others may see of the scope.
 func (b *binder) publish() {
 	for _, v := range b.Variables {
@@ -153,6 +163,9 @@ func (b *binder) publish() {
 			b.Secrets[v.Name] = secret.New(value.AsString())
 		case !v.Secret:
 			b.Values[v.Name] = plain(value)
+		}
+		if b.drill != nil && !v.Secret {
+			b.give(v)
 		}
 	}
 	for _, s := range b.Runbook.Sites {

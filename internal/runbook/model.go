@@ -116,8 +116,11 @@ type Bound struct {
 	// Values are the variables that may be seen, Secrets those that may not.
 	Values  map[string]any
 	Secrets map[string]secret.String
-	Drill   string // name of the drill block, "" if live
-	Nodes   []*Node
+	// Given are, in a drill, the Values before its stand-ins: what Bind needs
+	// to come to the same again.
+	Given map[string]any
+	Drill string // name of the drill block, "" if live
+	Nodes []*Node
 	// Sites are the sites with everything known, in a drill the stand-ins.
 	Sites []*Site
 	// Missing are the variables that have no value yet (Input.Plan).
