@@ -27,15 +27,26 @@ type night struct {
 
 func newNight(t *testing.T, evac string) *night {
 	t.Helper()
-	dir := t.TempDir()
 	text, err := os.ReadFile("testdata/night.hcl")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "night.hcl"), text, 0o600); err != nil {
-		t.Fatal(err)
+	return nightOf(t, evac, string(text))
+}
+
+// nightOf is a night of another runbook.
+func nightOf(t *testing.T, evac, runbook string) *night {
+	t.Helper()
+	n := &night{t: t, evac: evac, dir: t.TempDir()}
+	n.write("night.hcl", runbook)
+	return n
+}
+
+func (n *night) write(file, text string) {
+	n.t.Helper()
+	if err := os.WriteFile(filepath.Join(n.dir, file), []byte(text), 0o600); err != nil {
+		n.t.Fatal(err)
 	}
-	return &night{t: t, evac: evac, dir: dir}
 }
 
 // ended is how a command ended.
@@ -55,9 +66,8 @@ func (n *night) run(k kill, args ...string) ended {
 		ctx, cancel = context.WithTimeout(ctx, k.after)
 	}
 	defer cancel()
-	cmd := exec.CommandContext(ctx, n.evac, args...) // CommandContext kills with SIGKILL
-	cmd.Dir = n.dir
-	cmd.Env = append(os.Environ(), "EVAC_HOME="+filepath.Join(n.dir, "home"), "EVAC_VAR_token="+tokenText, "EVAC_TORTURE_COMMIT="+k.commit)
+	cmd := n.command(ctx, args...)
+	cmd.Env = append(cmd.Env, "EVAC_TORTURE_COMMIT="+k.commit)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -74,6 +84,15 @@ func (n *night) run(k kill, args ...string) ended {
 		n.kills++
 	}
 	return e
+}
+
+// command is a command of evac in the night's directory. The end of ctx kills
+// it with SIGKILL.
+func (n *night) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, n.evac, args...)
+	cmd.Dir = n.dir
+	cmd.Env = append(os.Environ(), "EVAC_HOME="+filepath.Join(n.dir, "home"), "EVAC_VAR_token="+tokenText)
+	return cmd
 }
 
 // kill says when a process dies: at its Nth commit ("7,before"), or after a

@@ -7,22 +7,34 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 )
 
 var full = flag.Bool("full", false, "kill at every write and hundreds of times, not only a few")
 
-// build makes an evac that kills itself at the commit it is told.
+// build makes, once, an evac that kills itself at the commit it is told.
 func build(t *testing.T) string {
 	t.Helper()
-	evac := filepath.Join(t.TempDir(), "evac")
-	cmd := exec.Command("go", "build", "-tags", "torture", "-o", evac, "../../cmd/evac")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build evac: %v\n%s", err, out)
+	evac, err := built()
+	if err != nil {
+		t.Fatalf("build evac: %v", err)
 	}
 	return evac
 }
+
+// builtIn is where evac is built to; TestMain makes and removes it.
+var builtIn string
+
+var built = sync.OnceValues(func() (string, error) {
+	evac := filepath.Join(builtIn, "evac")
+	out, err := exec.Command("go", "build", "-tags", "torture", "-o", evac, "../../cmd/evac").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, out)
+	}
+	return evac, err
+})
 
 // TestTortureWrites kills the conductor before and after each of its commits,
 // forward and in undo.
@@ -110,5 +122,14 @@ func TestTortureRandom(t *testing.T) {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "evac-torture-")
+	if err != nil {
+		panic(err)
+	}
+	builtIn = dir
+	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
 }
