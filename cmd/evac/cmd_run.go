@@ -113,6 +113,9 @@ func (a *app) runRunbook(ctx context.Context, file string, f runFlags) error {
 	if err != nil {
 		return err
 	}
+	if len(bound.NotRehearsed) > 0 {
+		fmt.Fprintf(a.err, "evac: warning: without a drill command, and so not rehearsed: %s\n", strings.Join(bound.NotRehearsed, ", "))
+	}
 	program, err := a.program(bound, file)
 	if err != nil {
 		return err

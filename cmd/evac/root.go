@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	if a.kinds, err = kinds.Registry(); err == nil {
 		root := a.rootCommand()
 		root.SetArgs(args)
+		a.json = slices.Contains(args, "--json") // also where a wrong flag ends the parsing before it
 		err = root.ExecuteContext(ctx)
 	}
 	return a.closeView(err)
