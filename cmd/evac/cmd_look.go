@@ -161,26 +161,34 @@ func (a *app) rehearsed(ctx context.Context, j *journal.Journal) ([]string, erro
 func (a *app) kindsCommand() *cobra.Command {
 	var markdown bool
 	cmd := &cobra.Command{
-		Use: "kinds [KIND]", GroupID: groupLook, Args: cobra.MaximumNArgs(1),
+		Use: "kinds [KIND]", GroupID: groupLook, Args: cobra.MaximumNArgs(1), ValidArgs: a.kinds.Names(),
 		Short: "What kinds of steps there are, and all of one kind's fields",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				a.view.Show(view.Kinds(a.kinds))
-				return nil
+				return a.showPage(view.Kinds(a.kinds), markdown)
 			}
 			kind, schema, ok := a.kinds.Kind(args[0])
 			if !ok {
 				return fault.New(fault.Invalid, fmt.Sprintf("no kind %q", args[0]), "evac kinds lists them")
 			}
-			page := view.KindOf(kind, schema)
-			if markdown {
-				_, err := fmt.Fprint(a.out, page.Markdown())
-				return err
-			}
-			a.view.Show(page)
-			return nil
+			return a.showPage(view.KindOf(kind, schema), markdown)
 		},
 	}
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "print the reference page as Markdown")
 	return cmd
+}
+
+// reference is a page that there is as Markdown too.
+type reference interface {
+	view.Page
+	Markdown() string
+}
+
+func (a *app) showPage(page reference, markdown bool) error {
+	if markdown {
+		_, err := fmt.Fprint(a.out, page.Markdown())
+		return err
+	}
+	a.view.Show(page)
+	return nil
 }

@@ -44,6 +44,19 @@ func (k KindsPage) Write(p *Paper) {
 	p.table(t)
 }
 
+// Markdown is the list as a page of the documentation, beside those of the
+// kinds.
+func (k KindsPage) Markdown() string {
+	var b strings.Builder
+	b.WriteString("# Kinds of steps\n\nA step is of one kind. These pages are made from the code: `evac kinds` and `evac kinds KIND` print them too.\n\n")
+	t := text.NewTable("Kind", "What it does", "Effect")
+	for _, kind := range k.Kinds {
+		t.Row(fmt.Sprintf("[`%s`](%s.md)", kind.Kind, kind.Kind), kind.Summary, effectWords(kind.Effect))
+	}
+	b.WriteString(t.Markdown())
+	return b.String()
+}
+
 // KindPage is the reference of one kind.
 type KindPage struct {
 	Kind    string      `json:"kind"`

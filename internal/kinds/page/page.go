@@ -40,7 +40,7 @@ func Kinds() []step.Kind {
 		Effect:  step.Undoable,
 		Summary: "publishes the maintenance page",
 		Doc: `Writes ` + "`index.html`" + ` (Korean and English, under 20 kB, needs no other file) and ` + "`status.json`" + ` (the same for apps). What stood there stays beside as
-` + "`.evac-before-…`" + ` and comes back by undo. ` + "`evac page serve --dir DIR`" + ` answers every request with it, as 503 with Retry-After.`,
+` + "`.evac-before-…`" + ` and comes back by undo. ` + "`evac page serve DIR`" + ` answers every request with it, as 503 with Retry-After.`,
 		New:    func() step.Step { return &Publish{} },
 		Output: Output{},
 		Example: `step "page_publish" "down" {
