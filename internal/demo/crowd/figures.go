@@ -45,8 +45,11 @@ func (o Outage) Length() time.Duration { return o.To.Sub(o.From) }
 
 // Figures is what the crowd has seen so far.
 type Figures struct {
-	Requests int64 `json:"requests"`
-	Failed   int64 `json:"failed"`
+	// From and To bound the time in which customers came.
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	Requests int64     `json:"requests"`
+	Failed   int64     `json:"failed"`
 	// Acknowledged counts orders that were answered with 201.
 	Acknowledged int64 `json:"acknowledged"`
 	// Unclear counts orders that never got a clear answer: each may stand in
@@ -112,7 +115,7 @@ func newRecord(start time.Time) *record {
 func (r *record) figures(now time.Time) Figures {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	f := Figures{Writes: r.outageUntil(writes, now), Reads: r.outageUntil(reads, now)}
+	f := Figures{From: r.start, To: now, Writes: r.outageUntil(writes, now), Reads: r.outageUntil(reads, now)}
 	for _, s := range r.seconds {
 		s.Writes.Reasons, s.Reads.Reasons = maps.Clone(s.Writes.Reasons), maps.Clone(s.Reads.Reasons)
 		f.Seconds = append(f.Seconds, s)

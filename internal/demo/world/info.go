@@ -30,7 +30,8 @@ type Options struct {
 	StandIn []string `json:"stand_in"`
 	// Gateway is HAProxy or StandIn; empty takes HAProxy if it can be had.
 	Gateway string `json:"gateway,omitempty"`
-	// Linger is how long customers go on coming after the run has ended.
+	// Linger is how long customers come before a run can begin, and after it
+	// has ended.
 	Linger time.Duration `json:"linger"`
 	// Lifetime ends a world in which nothing has happened for so long.
 	Lifetime time.Duration `json:"lifetime"`

@@ -66,7 +66,7 @@ func (r *Result) count(f crowd.Figures) {
 	for _, s := range f.Seconds {
 		taken += s.Writes.Requests - s.Writes.Failed
 	}
-	if open := time.Duration(len(f.Seconds))*time.Second - f.Writes.Length(); open > 0 {
+	if open := f.To.Sub(f.From) - f.Writes.Length(); open > 0 {
 		r.OrdersPerSecond = float64(taken) / open.Seconds()
 	}
 }

@@ -123,7 +123,8 @@ func (w *world) variables() map[string]secret.String {
 	}
 }
 
-// open lets the customers in and waits until the first order is taken.
+// open lets the customers in, waits until the first order is taken, and lets
+// them come for a while before anything else happens.
 func (w *world) open(ctx context.Context) (err error) {
 	w.log.Info(fmt.Sprintf("customers come: %.0f orders and %.0f looks a second", w.o.Orders, w.o.Reads))
 	w.crowd, err = crowd.Start(crowd.Options{
@@ -142,6 +143,9 @@ func (w *world) open(ctx context.Context) (err error) {
 		case <-late:
 			err = fmt.Errorf("wait for the first order: none was taken within %s: %v", firstOrder, w.crowd.Figures().Seconds)
 		}
+	}
+	if err == nil {
+		err = wait(ctx, w.o.Linger)
 	}
 	if err != nil {
 		err = errors.Join(err, w.sendHome(ctx))
