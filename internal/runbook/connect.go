@@ -66,19 +66,11 @@ func (b *binder) waits(n *Node) []string {
 
 // needed are the nodes that one need stands for.
 func (b *binder) needed(n *Node, why need) []*Node {
-	if why.ref != nil {
-		targets, _ := b.referred(n, why.node, why.ref.key, why.ref.rng) // checkReach reports
-		return targets
-	}
-	if !why.after.one {
-		return b.instances[why.node]
-	}
-	target, d := b.withKey(why.node, why.after.key, why.after.rng)
-	if d != nil {
+	targets, d := b.referred(n, why.node, why.key, why.rng)
+	if why.after { // of other references, checkReach tells
 		b.list.Add(d)
-		return nil
 	}
-	return []*Node{target}
+	return targets
 }
 
 // referred are the nodes that step.KIND.NAME[key] means for a node.

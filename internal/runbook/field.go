@@ -196,9 +196,31 @@ func secretRange(f *fieldDef, name string) hcl.Range {
 	return f.expr.Range()
 }
 
+// wrongEntry refuses a map entry whose name says that it is a secret and whose
+// value is none.
+func wrongEntry(f *fieldDef, value cty.Value) *diag.Diagnostic {
+	value, marks := value.Unmark()
+	if len(marks) > 0 {
+		return nil
+	}
+	for it := value.ElementIterator(); it.Next(); {
+		key, item := it.Element()
+		name := key.AsString()
+		if item.IsMarked() || item.AsString() == "" || !diag.SoundsSecret(name) || pointsElsewhere(item.AsString()) {
+			continue
+		}
+		return diag.At(f.expr.Range(), "%q holds %s in the open", f.Name, name).
+			Hint(`write %s = var.NAME of a variable with secret = true, or "env:NAME" or "@FILE"`, name).Hide(f.expr.Range())
+	}
+	return nil
+}
+
 // wrongSecret refuses a secret that stands in the runbook or in a variable
 // that is not secret: the journal would keep it.
 func wrongSecret(f *fieldDef, value cty.Value) *diag.Diagnostic {
+	if f.Type == step.TypeSecretMap {
+		return wrongEntry(f, value)
+	}
 	if !f.Secret || value.IsMarked() {
 		return nil
 	}

@@ -3,20 +3,22 @@ package runbook
 import (
 	"slices"
 
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
 	"github.com/evac-io/evac/internal/runbook/diag"
 )
 
-// needs lists the nodes that a node waits for, by `after` and by references,
-// each once, in the order of the text.
+// needs lists what a node waits for, by `after` and by references.
 func (r *Runbook) needs(n *nodeDef) []need {
 	var all []need
-	for i := range n.after {
-		all = append(all, need{node: n.after[i].node, after: &n.after[i]})
+	for _, a := range n.after {
+		all = append(all, need{a.node, a.key, a.rng, true})
 	}
 	for _, e := range n.exprs() {
-		for i := range e.refs {
-			if target := r.nodes[e.refs[i].name]; e.refs[i].root == "step" && target != nil {
-				all = append(all, need{node: target, ref: &e.refs[i]})
+		for _, ref := range e.refs {
+			if ref.root == "step" {
+				all = append(all, need{r.nodes[ref.name], ref.key, ref.rng, false})
 			}
 		}
 	}
@@ -26,8 +28,9 @@ func (r *Runbook) needs(n *nodeDef) []need {
 // need is one reason to wait for another node.
 type need struct {
 	node  *nodeDef
-	after *afterRef // or
-	ref   *ref
+	key   hclsyntax.Expression // of one instance; nil means all
+	rng   hcl.Range
+	after bool // it stands in after
 }
 
 // exprs are the expressions of a node that may refer to outputs.

@@ -115,9 +115,13 @@ func (p *parser) after(n *nodeDef, attr *hclsyntax.Attribute) {
 
 func (p *parser) afterEntry(n *nodeDef, entry hclsyntax.Expression) (afterRef, *diag.Diagnostic) {
 	a := afterRef{rng: entry.Range()}
-	t := p.traversal(entry)
+	whole := entry
+	if index, ok := entry.(*hclsyntax.IndexExpr); ok { // step.KIND.NAME[each.key]
+		entry, a.key = index.Collection, index.Key
+		p.expressionOf("after", index.Key, place{what: "after", allow: beforeRun | eachItem, node: n})
+	}
 	path := p.path(entry)
-	if text, quoted := literal(entry); quoted && t == nil {
+	if text, quoted := literal(entry); quoted && path == nil {
 		d := diag.At(a.rng, "%s is a text, and after takes steps, gates and checklists", short(quote(text)))
 		if strings.Contains(text, ".") {
 			return a, d.Hint("write it without quotes: %s", short(text))
@@ -129,29 +133,28 @@ func (p *parser) afterEntry(n *nodeDef, entry hclsyntax.Expression) (afterRef, *
 		length = 2
 	}
 	if len(path) < length || path[0] != ClassStep && length == 3 {
-		return a, p.notAfter(entry, path)
+		return a, p.notAfter(whole, path)
 	}
-	id := path[length-2] + "." + path[length-1]
-	target, d := p.nodeNamed(id, a.rng)
+	target, d := p.nodeNamed(path[length-2]+"."+path[length-1], a.rng)
 	if d != nil {
 		return a, d
 	}
 	a.node = target
-	if len(path) > length {
-		if d := a.instance(path[length:], target); d != nil {
-			return a, d
-		}
+	if d := a.instance(path[length:]); d != nil {
+		return a, d
 	}
 	w := walker{parser: p, place: place{node: n}}
 	return a, w.reachable(target, ref{rng: a.rng})
 }
 
 // instance reads ["KEY"] after a step with for_each.
-func (a *afterRef) instance(rest []string, target *nodeDef) *diag.Diagnostic {
-	if !target.repeats() || len(rest) > 1 {
-		return diag.At(a.rng, "after takes whole steps, not their outputs").Hint("write %s", target.ref())
+func (a *afterRef) instance(rest []string) *diag.Diagnostic {
+	if len(rest) == 1 && a.key == nil {
+		a.key, rest = &hclsyntax.LiteralValueExpr{Val: cty.StringVal(rest[0]), SrcRange: a.rng}, nil
 	}
-	a.key, a.one = rest[0], true
+	if len(rest) > 0 || a.key != nil && !a.node.repeats() {
+		return diag.At(a.rng, "after takes whole steps, not their outputs").Hint("write %s", a.node.ref())
+	}
 	return nil
 }
 

@@ -42,7 +42,7 @@ func Parse(file string, text []byte, kinds *step.Registry) (*Runbook, Diagnostic
 			variables: map[string]*Variable{}, people: map[string]bool{}, sites: map[string]*Site{},
 			locals: map[string]*local{}, stages: map[string]int{}, nodes: map[string]*nodeDef{}},
 	}
-	if list.HasErrors() {
+	if list.HasErrors() && !parsed.Whole {
 		return nil, list
 	}
 	p.names(parsed.Body)

@@ -130,13 +130,13 @@ func (w *walker) call(n *hclsyntax.FunctionCallExpr) {
 	w.wrong(d)
 }
 
-// text refuses a password that stands in a URL.
+// text refuses a password that stands in a text.
 func (w *walker) text(n *hclsyntax.LiteralValueExpr) {
-	if n.Val.Type() != cty.String || !n.Val.IsKnown() || n.Val.IsNull() || !diag.HasURLPassword(n.Val.AsString()) {
+	if n.Val.Type() != cty.String || !n.Val.IsKnown() || n.Val.IsNull() || !diag.HasPassword(n.Val.AsString()) {
 		return
 	}
-	w.wrong(diag.At(n.Range(), "%q holds a password in a URL", w.expr.name).
-		Hint("the whole runbook goes into the journal: make it a variable with secret = true").Hide(n.Range()))
+	w.wrong(diag.At(n.Range(), "%q holds a password that everybody can read", w.expr.name).
+		Hint(`make it a variable with secret = true, or in a secret or dsn field say where it is kept: "env:NAME" or "@FILE"`).Hide(n.Range()))
 }
 
 // instance reads step.KIND.NAME[key].field where the key is no literal.

@@ -47,8 +47,7 @@ type fieldDef struct {
 // afterRef is one entry of after.
 type afterRef struct {
 	node *nodeDef
-	key  string // of one instance, if single
-	one  bool
+	key  hclsyntax.Expression // of one instance; nil means all
 	rng  hcl.Range
 }
 

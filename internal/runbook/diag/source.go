@@ -147,5 +147,14 @@ func pointsElsewhere(text string) bool {
 	return strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "@") || strings.HasPrefix(text, "${")
 }
 
-// HasURLPassword tells whether a text holds a URL with a password in it.
-func HasURLPassword(text string) bool { return urlPassword.MatchString(text) }
+// HasPassword tells whether a text holds a password: in a URL, or as
+// password=PASSWORD.
+func HasPassword(text string) bool {
+	return urlPassword.MatchString(text) || keywordPassword.MatchString(text)
+}
+
+// secretName finds names that a secret goes by.
+var secretName = regexp.MustCompile(`(?i)(?:passw(?:or)?d|secret|token|api_?key|credentials?)$`)
+
+// SoundsSecret tells whether a name, PGPASSWORD, is that of a secret.
+func SoundsSecret(name string) bool { return secretName.MatchString(name) }

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -24,6 +25,9 @@ type File struct {
 	// JSON tells that references stand in quotes.
 	JSON bool
 	Body *hclsyntax.Body
+	// Whole tells that the tree has everything that stands in the text, though
+	// a name may be given twice.
+	Whole bool
 }
 
 // Grammar names the blocks of a body, how many labels each has and what
@@ -36,8 +40,8 @@ type Shape struct {
 	Blocks Grammar
 }
 
-// Parse reads a text. The list of diagnostics is empty or the tree must not
-// be used.
+// Parse reads a text. If anything is wrong the tree must not be used, unless
+// it is whole, and then only to find more that is wrong.
 func Parse(name string, text []byte, grammar Grammar) (*File, diag.List) {
 	f, list := read(name, text)
 	if list.HasErrors() {
@@ -115,10 +119,9 @@ func (f *File) parseHCL() []*diag.Diagnostic {
 	}
 	file, found := hclsyntax.ParseConfig(f.Source.Text, f.Source.Name, hcl.InitialPos)
 	f.Body = file.Body.(*hclsyntax.Body)
-	if found.HasErrors() {
-		return f.translate(found)
-	}
-	return tooLong(f.Body)
+	said := append(f.translate(found), tooLong(f.Body)...)
+	f.Whole = !slices.ContainsFunc(found, func(d *hcl.Diagnostic) bool { return d.Summary != twice })
+	return said
 }
 
 func (f *File) tokens() hclsyntax.Tokens {
@@ -151,5 +154,6 @@ func (f *File) parseJSON(grammar Grammar) []*diag.Diagnostic {
 	}
 	r := jsonReader{file: f}
 	f.Body = r.body(root, root.Range(), grammar)
+	f.Whole = len(r.found) == 0
 	return r.found
 }

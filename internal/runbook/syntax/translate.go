@@ -7,16 +7,22 @@ import (
 	"github.com/evac-io/evac/internal/runbook/diag"
 )
 
+// twice is the parser's title of a name that is given twice.
+const twice = "Attribute redefined"
+
 // translate says what the HCL parser found, in evac's words where those say
 // more: both places of a name that is given twice, and where a text begins
 // that is not closed. What comes after such a text is noise.
 func (f *File) translate(found hcl.Diagnostics) []*diag.Diagnostic {
+	if !found.HasErrors() {
+		return nil
+	}
 	if d := unclosedText(f.tokens()); d != nil {
 		return []*diag.Diagnostic{d}
 	}
 	items := diag.FromHCL(found)
 	for i, d := range items {
-		if found[i].Summary != "Attribute redefined" {
+		if found[i].Summary != twice {
 			continue
 		}
 		name := string(f.Source.Slice(d.Range))

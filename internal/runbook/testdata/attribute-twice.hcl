@@ -5,7 +5,8 @@ runbook "r" {
 
 stage "one" {
   step "shell" "x" {
-    run = "true"
-    run = "false"
+    run     = "true"
+    run     = "false"
+    timeout = "4hrs"
   }
 }

@@ -38,4 +38,10 @@ stage "one" {
     for_each = each.key
     run      = "true"
   }
+
+  step "shell" "g" {
+    for_each = ["x"]
+    run      = "true"
+    after    = [step.shell.d[each.key], step.shell.first[each.key], step.shell.d[each.kay]]
+  }
 }

@@ -45,6 +45,20 @@ stage "one" {
   step "shell" "e" {
     run = "psql postgres://app:hunter2@db/app -f x.sql"
   }
+
+  step "shell" "f" {
+    run = "PGPASSWORD=hunter2 psql -f x.sql"
+    env = { PGUSER = "app", PGPASSWORD = "hunter2" }
+  }
+
+  step "shell" "g" {
+    run = <<-EOT
+      export X=1
+      psql postgres://app:hunter2@db/app
+      echo password=hunter2
+    EOT
+    dir = 5 + "x" # password = "hunter2"
+  }
 }
 
 drill "d" {
