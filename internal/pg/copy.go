@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 
@@ -92,6 +91,7 @@ func Copy(ctx context.Context, o CopyOptions) (result CopyResult, err error) {
 	if o.ChunkBytes == 0 {
 		o.ChunkBytes = defaultChunkBytes
 	}
+	o.Jobs = max(o.Jobs, 1)
 	if o.State.Finished != nil {
 		stands, err := finishCopy(ctx, o)
 		if err == nil && stands && o.State.Left == nil {
@@ -185,66 +185,6 @@ func direction(source, target int) error {
 // versionName writes 150018 as 15.18.
 func versionName(version int) string { return fmt.Sprintf("%d.%d", version/10000, version%10000) }
 
-// begin finds out whether an earlier call's work can be gone on with, and
-// else begins a ledger.
-func (c *copier) begin(ctx context.Context) error {
-	head, err := openLedger(ctx, c.target.conn, c.Token)
-	if err != nil {
-		return err
-	}
-	over := ""
-	if head != nil {
-		if over, err = c.startsOver(ctx, head); err != nil {
-			return err
-		}
-		if over == "" {
-			c.kept = head.Kept
-			c.Progress.Note("going on where the copy was cut off: the source is unwritten since")
-			return nil
-		}
-		over = "started over: " + over
-		c.Progress.Note(over)
-		if err := c.target.clear(ctx, head.Kept); err != nil {
-			return fmt.Errorf("start over: %w", err)
-		}
-	}
-	return c.beginLedger(ctx, over)
-}
-
-// startsOver says why earlier work cannot be kept, "" if it can.
-func (c *copier) startsOver(ctx context.Context, head *ledgerRun) (string, error) {
-	if head.Undoing {
-		return "the copy was being undone", nil
-	}
-	c.Progress.Note("asking whether the source was written since the copy was cut off")
-	same, why, err := c.source.unwrittenSince(ctx, head.Mark)
-	if err != nil {
-		return "", fmt.Errorf("go on with the copy: %w", err)
-	}
-	if same {
-		return "", nil
-	}
-	return "the source was written since the copy was cut off (" + why + ")", nil
-}
-
-// beginLedger begins a ledger in an empty target; over is why the copy starts
-// over, if it does.
-func (c *copier) beginLedger(ctx context.Context, over string) (err error) {
-	if c.kept, err = c.target.keptExtensions(ctx); err != nil {
-		return err
-	}
-	if err := c.target.refuseFull(ctx, c.kept); err != nil {
-		return err
-	}
-	head := ledgerRun{Token: c.Token, Mark: c.source.Mark, Kept: c.kept}
-	return pgx.BeginFunc(ctx, c.target.conn, func(tx pgx.Tx) error {
-		if err := head.begin(ctx, tx); err != nil || over == "" {
-			return err
-		}
-		return noteWarning(ctx, tx, over)
-	})
-}
-
 // fill does the copy, phase by phase; each leaves out what the ledger has.
 func (c *copier) fill(ctx context.Context) error {
 	c.Progress.Note("reading the schema")
@@ -276,74 +216,3 @@ func (c *copier) fill(ctx context.Context) error {
 	}
 	return nil
 }
-
-// finished saves what was done, while the ledger still stands.
-func (c *copier) finished(ctx context.Context) (CopyState, error) {
-	sums, err := readSums(ctx, c.target.conn)
-	if err != nil {
-		return CopyState{}, err
-	}
-	head, err := openLedger(ctx, c.target.conn, c.Token)
-	if err != nil {
-		return CopyState{}, err
-	}
-	result := CopyResult{
-		Rows: sums.Rows, Bytes: sums.Bytes, Tables: sums.Tables, LargeObjects: sums.Objects,
-		SourceVersion: versionName(c.sourceVersion), TargetVersion: versionName(c.target.version), Mark: head.Mark,
-	}
-	state := CopyState{Finished: &result, Kept: c.kept}
-	if state.Undo, err = texts(ctx, c.target.conn, "select sql from evac_ledger.undo order by id desc"); err == nil {
-		result.Warnings, err = texts(ctx, c.target.conn, "select text from evac_ledger.warning order by id")
-	}
-	if err != nil {
-		return CopyState{}, wrapLedger("read", err)
-	}
-	if err := c.Save(ctx, state); err != nil {
-		return CopyState{}, fmt.Errorf("save that the copy is complete: %w", err)
-	}
-	return state, nil
-}
-
-// finishCopy drops the ledger of a copy that is complete, if it was cut off
-// just before that. A copy whose undo was cut off stands no more.
-func finishCopy(ctx context.Context, o CopyOptions) (stands bool, err error) {
-	t, err := openTarget(ctx, o.To, o.Token, nil)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, t.close(ctx)) }()
-	head, err := openLedger(ctx, t.conn, o.Token)
-	switch {
-	case err != nil:
-		return false, err
-	case head == nil:
-		return true, nil
-	case head.Undoing:
-		return false, o.Save(ctx, CopyState{})
-	}
-	return true, t.dropLedger(ctx)
-}
-
-// meter turns bytes on the wire, of which nobody knows the total, into shares
-// of the source's sizes, of which the sum is known: it never passes the total.
-type meter struct {
-	to     Progress
-	weight int64
-	shown  atomic.Int64
-}
-
-func (m *meter) moved(bytes int64) {
-	for {
-		shown := m.shown.Load()
-		next := min(shown+bytes, m.weight)
-		if next == shown {
-			return
-		}
-		if m.shown.CompareAndSwap(shown, next) {
-			m.to.Add(next - shown)
-			return
-		}
-	}
-}
-
-func (m *meter) done() { m.moved(m.weight) }

@@ -141,7 +141,7 @@ func (c *copier) openLane(ctx context.Context) (*lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	target, err := c.target.connect(ctx)
+	target, err := c.target.connectWorker(ctx)
 	if err != nil {
 		return nil, errors.Join(err, hangUp(ctx, source))
 	}
@@ -155,7 +155,7 @@ func (c *copier) buildIndexes(ctx context.Context, tables [][]entry) error {
 	if err != nil {
 		return err
 	}
-	return work(ctx, c.Jobs, tables, c.target.connect, func(ctx context.Context, conn *pgx.Conn, entries []entry) error {
+	return work(ctx, c.Jobs, tables, c.target.connectWorker, func(ctx context.Context, conn *pgx.Conn, entries []entry) error {
 		for _, e := range entries {
 			if made[e.Key] {
 				continue
@@ -224,7 +224,7 @@ func (c *copier) analyze(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list tables of target: %w", err)
 	}
-	return work(ctx, c.Jobs, tables, c.target.connect, func(ctx context.Context, conn *pgx.Conn, table string) error {
+	return work(ctx, c.Jobs, tables, c.target.connectWorker, func(ctx context.Context, conn *pgx.Conn, table string) error {
 		if err := run(ctx, conn, "analyze "+table); err != nil {
 			return fmt.Errorf("analyze %s on target: %w", table, err)
 		}

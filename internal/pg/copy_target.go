@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -37,10 +38,9 @@ const leftoverBound = time.Minute
 func openTarget(ctx context.Context, dsn secret.DSN, token string, settings map[string]string) (*target, error) {
 	t := &target{dsn: dsn, token: token, settings: map[string]string{
 		"check_function_bodies": "off", "client_min_messages": "warning", "default_transaction_read_only": "off",
+		"default_transaction_isolation": "read committed", "default_tablespace": "", "synchronous_commit": "on",
 	}}
-	for name, value := range settings {
-		t.settings[name] = value
-	}
+	maps.Copy(t.settings, settings)
 	conn, err := t.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -58,9 +58,18 @@ func openTarget(ctx context.Context, dsn secret.DSN, token string, settings map[
 	return t, nil
 }
 
-// connect opens another session on the target.
+// connect opens a session on the target.
 func (t *target) connect(ctx context.Context) (*pgx.Conn, error) {
 	return Connect(ctx, t.dsn, ConnOptions{Application: t.application(), Side: Target, Settings: t.settings})
+}
+
+// connectWorker opens a session whose commits need not wait for the disk: a
+// crash of the target loses a chunk together with its line in the ledger, and
+// the copy is not called complete before a commit that does wait.
+func (t *target) connectWorker(ctx context.Context) (*pgx.Conn, error) {
+	settings := maps.Clone(t.settings)
+	settings["synchronous_commit"] = "off"
+	return Connect(ctx, t.dsn, ConnOptions{Application: t.application(), Side: Target, Settings: settings})
 }
 
 // application marks the sessions of this copy, so that a later attempt knows

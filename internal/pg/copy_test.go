@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
@@ -60,120 +60,6 @@ func TestCopyOfAFrozenSource(t *testing.T) {
 	}
 	tr.copy(t)
 	once(t, tr.To, "insert into t values (2)")
-}
-
-// Both servers are of one major version, and extensions have tables with rows
-// of the user's own.
-func TestCopyExtensions(t *testing.T) {
-	t.Parallel()
-	extension(t)
-	for _, which := range []testenv.Which{testenv.Older, testenv.Newer} {
-		t.Run(string(which), func(t *testing.T) {
-			t.Parallel()
-			tr := newTrip(t, which, which, contrib)
-			empty := outside(t, tr.To)
-			tr.copy(t)
-			tr.same(t)
-			tr.undo(t)
-			if diff := cmp.Diff(empty, outside(t, tr.To)); diff != "" {
-				t.Fatalf("undo left another target:\n%s", diff)
-			}
-		})
-	}
-}
-
-// contrib uses the extensions that a server has.
-const contrib = `
-do $$ declare e text; begin
-	for e in select name from pg_available_extensions where name in ('hstore', 'citext', 'pg_trgm', 'btree_gist', 'postgres_fdw', 'unaccent') loop
-		execute format('create extension %I', e);
-		execute format('comment on extension %I is %L', e, 'my ' || e);
-	end loop;
-	if exists (select from pg_extension where extname = 'hstore') then
-		create table tags (id int, h hstore, primary key (id));
-		insert into tags values (1, 'a=>1,b=>NULL'), (2, '');
-		create index on tags using gin (h);
-	end if;
-	if exists (select from pg_extension where extname = 'citext') then
-		create domain email as citext check (value ~ '@');
-		create table people (mail email unique);
-		insert into people values ('A@b'), ('c@D');
-	end if;
-	if exists (select from pg_extension where extname = 'pg_trgm') then
-		create table words (w text);
-		insert into words select md5(g::text) from generate_series(1, 200) g;
-		create index on words using gin (w gin_trgm_ops);
-	end if;
-	if exists (select from pg_extension where extname = 'postgres_fdw') then
-		create server far foreign data wrapper postgres_fdw options (host 'nowhere');
-		create user mapping for current_user server far options (user 'u', password 'p');
-		create foreign table away (a int) server far;
-	end if;
-	begin
-		create table xmls (x xml);
-		insert into xmls values ('<a>&amp;</a>'), ('<?xml version="1.0"?><b/>'), ('a<b/>c');
-	exception when feature_not_supported then drop table if exists xmls;
-	end;
-	if exists (select from pg_collation where collname = 'und-x-icu') then
-		create collation nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-		create table cased (t text collate nocase unique);
-		insert into cased values ('a'), ('B');
-	end if;
-end $$`
-
-// An extension of the test's own declares that some of its rows are the user's.
-// Servers of PostgreSQL 18 look for extensions where a setting says.
-func TestCopyExtensionRows(t *testing.T) {
-	t.Parallel()
-	dir := extension(t)
-	db := func() secret.DSN {
-		srv := testenv.OwnPostgres(t, testenv.Newer, func(o *servers.Options) { o.Settings["extension_control_path"] = dir + ":$system" })
-		if srv.Install.Major < 18 {
-			t.Fatalf("the newer server is PostgreSQL %d; this needs 18, whose extensions can stand anywhere", srv.Install.Major)
-		}
-		return testenv.Database(t, srv)
-	}
-	tr := newTripOn(t, db(), db(), `
-		create schema own; create extension evac_test schema own;
-		insert into own.config values ('mine', false); update own.config set value = 'x' where builtin;
-		insert into own.plain values (1);
-		select setval('own.counter', 42)`)
-	tr.copy(t)
-	got := psql(t, tr.To, "-Atc", "select name, builtin from own.config order by 1; select count(*) from own.plain; select last_value from own.counter")
-	if want := "builtin|t\nmine|f\n0\n42\n"; got != want {
-		t.Errorf("rows of the extension are %q, want %q", got, want)
-	}
-}
-
-// extension writes an extension with tables to a directory that servers can read.
-func extension(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "evac-extension-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	for name, text := range map[string]string{
-		"evac_test.control": "default_version = '1'\nrelocatable = true\n",
-		"evac_test--1.sql": `
-			create table config (name text, builtin bool, value text);
-			insert into config values ('builtin', true);
-			create table plain (a int);
-			create sequence counter;
-			select pg_extension_config_dump('config', 'where not builtin');
-			select pg_extension_config_dump('counter', '');`,
-	} {
-		if err := os.MkdirAll(filepath.Join(dir, "extension"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "extension", name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 // Without a superuser the copy is whole but for what it says.
@@ -256,6 +142,55 @@ func as(dsn secret.DSN, user string) secret.DSN {
 	return secret.NewDSN(before + "://" + user + "@" + host)
 }
 
+// Texts arrive whatever the encodings; without an encoding, bytes do.
+func TestCopyEncodings(t *testing.T) {
+	t.Parallel()
+	older, newer := testenv.Postgres(t, testenv.Older), testenv.Postgres(t, testenv.Newer)
+	for _, c := range []struct{ from, to, table, insert string }{
+		{"LATIN1", "UTF8", "müller", `insert into "müller" values ('é', 'ÿ')`},
+		{"EUC_KR", "UTF8", "주문", `insert into "주문" values ('서울', '부산')`},
+		{"LATIN1", "LATIN1", "é", `insert into "é" values ('é', 'ÿ')`},
+		{"SQL_ASCII", "SQL_ASCII", "t", `insert into t values (E'\\xe9', E'\\xec\\x84 \\377')`},
+	} {
+		t.Run(c.from+" to "+c.to, func(t *testing.T) {
+			source, target := encoded(t, older, c.from), encoded(t, newer, c.to)
+			tr := newTripOn(t, source, target, fmt.Sprintf("set client_encoding = 'UTF8'; create table %[1]q (a text, %[1]q text); comment on table %[1]q is '%[1]s'; create index on %[1]q (a);", c.table))
+			client := "UTF8"
+			if c.from == "SQL_ASCII" {
+				client = "SQL_ASCII"
+			}
+			load(t, source, fmt.Sprintf("set client_encoding = '%s'; %s", client, c.insert))
+			tr.copy(t)
+			ask := []string{"-Atc", fmt.Sprintf("set client_encoding = '%s'", client), "-c", fmt.Sprintf("select x::text, obj_description('%[1]q'::regclass) from %[1]q x", c.table)}
+			here, there := psql(t, source, ask...), psql(t, target, ask...)
+			if here != there || !strings.Contains(here, c.table) {
+				t.Errorf("source has %q, target %q", here, there)
+			}
+			if err := VerifyCopy(t.Context(), tr.From, tr.To, 1); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// encoded makes a database of an encoding.
+func encoded(t testing.TB, srv *servers.Postgres, encoding string) secret.DSN {
+	t.Helper()
+	name := strings.ToLower(fmt.Sprintf("evac_%s_%d", encoding, time.Now().UnixNano()))
+	once(t, srv.DSN("postgres", ""), fmt.Sprintf("create database %s template template0 encoding '%s' locale 'C'", name, encoding))
+	t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), srv.DSN("postgres", "").Reveal())
+		if err == nil {
+			_, err = conn.Exec(context.Background(), "drop database "+name+" with (force)")
+			err = errors.Join(err, conn.Close(context.Background()))
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	return srv.DSN(name, "")
+}
+
 func TestCopyStartsOver(t *testing.T) {
 	t.Parallel()
 	tr := newTrip(t, testenv.Older, testenv.Newer, "create table t (a int primary key, b text default 'x'); insert into t select generate_series(1, 20000)")
@@ -296,6 +231,35 @@ func TestCopyGoesOn(t *testing.T) {
 	}
 }
 
+// interrupter cancels when a note begins with a text.
+type interrupter struct {
+	*noted
+	at     string
+	cancel func()
+}
+
+func (i interrupter) Note(text string) {
+	i.noted.Note(text)
+	if strings.HasPrefix(text, i.at) {
+		i.cancel()
+	}
+}
+
+func TestCopyInterrupted(t *testing.T) {
+	t.Parallel()
+	tr := newTrip(t, testenv.Older, testenv.Newer, small)
+	for _, at := range []string{"making tables", `table "public.t"`, "building indexes", `index "public.t_v_idx"`, "gathering"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		o := tr.CopyOptions
+		o.Progress = interrupter{tr.notes, at, cancel}
+		if _, err := Copy(ctx, o); fault.KindOf(err) != fault.Interrupted || strings.Contains(err.Error(), "\n") {
+			t.Errorf("interrupted at %s: %v", at, err)
+		}
+	}
+	tr.copy(t)
+	tr.same(t)
+}
+
 // An unlogged table is emptied by a crash of the target; the copy fills it again.
 func TestCopyAfterACrashOfTheTarget(t *testing.T) {
 	t.Parallel()
@@ -322,101 +286,6 @@ func TestCopyAfterACrashOfTheTarget(t *testing.T) {
 	tr.Save = func(_ context.Context, s CopyState) error { tr.saved = s; return nil }
 	tr.copy(t)
 	tr.same(t)
-}
-
-func TestCheckCopyRefuses(t *testing.T) {
-	t.Parallel()
-	older, newer := quietServer(t, testenv.Older), quietServer(t, testenv.Newer)
-	fresh := func(srv *servers.Postgres, sql string) secret.DSN {
-		db := testenv.Database(t, srv)
-		once(t, db, sql)
-		return db
-	}
-	plain := fresh(older, "create table t (a int)")
-	full := fresh(newer, `create table "odd ""table" (a int); create schema s; select lo_from_bytea(0, 'x')`)
-	once(t, plain, "create role evac_nobody login")
-	once(t, full, "create role evac_nobody login")
-	latin := newer.DSN("evac_latin", "")
-	once(t, newer.DSN("postgres", ""), "create database evac_latin template template0 encoding 'LATIN1' locale 'C'")
-	begun := fresh(newer, "")
-	half := newTripOn(t, plain, begun, "")
-	half.Token = "somebody else's"
-	half.Save = func(context.Context, CopyState) error { return errors.New("cut off") }
-	if _, err := Copy(t.Context(), half.CopyOptions); err == nil {
-		t.Fatal("the copy was not cut off")
-	}
-	secured := fresh(older, "create table r (a int); alter table r enable row level security; grant select on r to evac_nobody; create sequence hidden; create table kept (a int)")
-
-	for _, c := range []struct {
-		name     string
-		from, to secret.DSN
-		dump     string
-		kind     fault.Kind
-		says     []string
-	}{
-		{"full target", plain, full, "", fault.Failed, []string{`target is not empty: table "public.odd \"table"`, `schema "s"`, `large objects "1"`}},
-		{"older target", fresh(newer, ""), fresh(older, ""), "", fault.Failed, []string{"older than the source's"}},
-		{"one database", plain, plain, "", fault.Invalid, []string{"source and target are the same database", "target is not empty"}},
-		{"no such databases", older.DSN("nowhere", ""), newer.DSN("nowhere", ""), "", fault.Failed, []string{"connect to source postgres@", "connect to target postgres@", `database "nowhere" does not exist`}},
-		{"no server", secret.NewDSN("postgres://u:hidden@127.0.0.1:1/x"), fresh(newer, ""), "", fault.Failed, []string{"connect to source u@127.0.0.1:1/x", "connection refused"}},
-		{"no pg_dump there", plain, fresh(newer, ""), "/nowhere/pg_dump", fault.Invalid, []string{"/nowhere/pg_dump"}},
-		{"rights on the source", as(secured, "evac_nobody"), fresh(newer, ""), "", fault.Denied, []string{"does not let the user read public.hidden, public.kept", "hides rows from the user in public.r"}},
-		{"rights on the target", plain, as(fresh(newer, ""), "evac_nobody"), "", fault.Denied, []string{"does not let the user make schemas"}},
-		{"encoding", plain, latin, "", fault.Failed, []string{"encoded in UTF8, the target in LATIN1"}},
-		{"another's copy", plain, begun, "", fault.Busy, []string{"unfinished copy of another run", "somebody else's"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			o := CopyOptions{From: c.from, To: c.to, Token: "token", PgDump: c.dump}
-			if o.PgDump == "" {
-				o.PgDump = testenv.PgDump(t)
-			}
-			_, err := CheckCopy(t.Context(), o)
-			if err == nil {
-				t.Fatal("nothing was refused")
-			}
-			for _, want := range c.says {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("error does not say %q:\n%v", want, err)
-				}
-			}
-			if strings.Contains(err.Error(), "hidden@") || fault.KindOf(err) != c.kind {
-				t.Errorf("kind is %v, want %v: %v", fault.KindOf(err), c.kind, err)
-			}
-		})
-	}
-	once(t, newer.DSN("postgres", ""), "drop database evac_latin")
-}
-
-// Copy refuses by itself what a check would have, and changes nothing then.
-func TestCopyRefusesAFullTarget(t *testing.T) {
-	t.Parallel()
-	tr := newTrip(t, testenv.Older, testenv.Newer, "create table t (a int)")
-	once(t, tr.To, "create table mine (a int)")
-	before := outside(t, tr.To)
-	if _, err := Copy(t.Context(), tr.CopyOptions); err == nil || !strings.Contains(err.Error(), `table "public.mine"`) {
-		t.Fatal(err)
-	}
-	tr.undo(t)
-	if diff := cmp.Diff(before, outside(t, tr.To)); diff != "" {
-		t.Fatalf("the target was changed:\n%s", diff)
-	}
-}
-
-func TestCopyIsAlone(t *testing.T) {
-	t.Parallel()
-	tr := newTrip(t, testenv.Older, testenv.Newer, "create table t (a int)")
-	first, err := openTarget(t.Context(), tr.To, "first", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Copy(t.Context(), tr.CopyOptions); fault.KindOf(err) != fault.Busy {
-		t.Errorf("a second copy was let in: %v", err)
-	}
-	tr.Token = "first" // the same copy, taken over: the old session is ended
-	tr.copy(t)
-	if err := run(t.Context(), first.conn, "select 1"); err == nil {
-		t.Error("the session of the copy that was taken over still lives")
-	}
 }
 
 func TestCopyErrorsNameSideAndTable(t *testing.T) {

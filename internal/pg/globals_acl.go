@@ -108,7 +108,7 @@ func softError(err error) (reason string, soft bool) {
 		return "", false
 	}
 	switch server.Code {
-	case "42501", "42704", "22023", "0LP01", "55P02", "0A000":
+	case "42501", "42704", "42602", "22023", "0LP01", "55P02", "0A000":
 		return server.Message, true
 	}
 	return "", false

@@ -24,7 +24,7 @@ const ledgerSchema = "evac_ledger"
 const ledgerTables = `
 create schema evac_ledger;
 create table evac_ledger.run (
-	token text primary key, mark jsonb not null, kept text[] not null, undoing boolean not null default false);
+	token text primary key, mark jsonb not null, dump text not null, kept text[] not null, undoing boolean not null default false);
 create table evac_ledger.entry (key text primary key);
 create table evac_ledger.chunk (
 	id int primary key, what text not null, schema_name text not null, table_name text not null, columns text[] not null,
@@ -41,6 +41,8 @@ type ledgerRun struct {
 	Token string
 	// Mark is the source's moment whose rows are in the target.
 	Mark FreezeMark
+	// Dump is the pg_dump that wrote the entries: another may word them otherwise.
+	Dump string
 	// Kept are the extensions that stood in the target before.
 	Kept []string
 	// Undoing tells that what was made is being dropped.
@@ -63,7 +65,7 @@ func readLedger(ctx context.Context, conn querier) (*ledgerRun, error) {
 	}
 	var l ledgerRun
 	var mark []byte
-	err = conn.QueryRow(ctx, "select token, mark, kept, undoing from evac_ledger.run").Scan(&l.Token, &mark, &l.Kept, &l.Undoing)
+	err = conn.QueryRow(ctx, "select token, mark, dump, kept, undoing from evac_ledger.run").Scan(&l.Token, &mark, &l.Dump, &l.Kept, &l.Undoing)
 	if err == nil {
 		err = json.Unmarshal(mark, &l.Mark)
 	}
@@ -89,7 +91,7 @@ func (l ledgerRun) begin(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Conn().PgConn().Exec(ctx, ledgerTables).ReadAll(); err != nil {
 		return wrapLedger("begin", err)
 	}
-	_, err = tx.Exec(ctx, "insert into evac_ledger.run (token, mark, kept, undoing) values ($1, $2, $3, $4)", l.Token, mark, l.Kept, l.Undoing)
+	_, err = tx.Exec(ctx, "insert into evac_ledger.run (token, mark, dump, kept, undoing) values ($1, $2, $3, $4, $5)", l.Token, mark, l.Dump, l.Kept, l.Undoing)
 	return wrapLedger("begin", err)
 }
 

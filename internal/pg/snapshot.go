@@ -75,8 +75,25 @@ func (s *snapshot) unwrittenSince(ctx context.Context, mark FreezeMark) (bool, s
 	if err != nil {
 		return false, "", err
 	}
-	same, why, err := UnwrittenSince(ctx, conn, mark)
+	same, why, err := unwrittenSince(ctx, conn, mark)
 	return same, why, errors.Join(err, hangUp(ctx, conn))
+}
+
+// unwrittenSince is UnwrittenSince also for a standby, which does not count the
+// rows that it replays: there only the transaction counter proves anything.
+func unwrittenSince(ctx context.Context, conn *pgx.Conn, mark FreezeMark) (bool, string, error) {
+	var standby bool
+	if err := conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&standby); err != nil {
+		return false, "", fmt.Errorf("ask whether source is a standby: %w", err)
+	}
+	if !standby {
+		return UnwrittenSince(ctx, conn, mark)
+	}
+	now, err := TakeMark(ctx, conn)
+	if err != nil || now.silentSince(mark) {
+		return err == nil, "no transaction was replayed", err
+	}
+	return false, "it is a standby that has replayed transactions", nil
 }
 
 // release ends the snapshot for all.
