@@ -1,8 +1,6 @@
 package world
 
 import (
-	"time"
-
 	"github.com/evac-io/evac/internal/demo/crowd"
 	"github.com/evac-io/evac/internal/demo/proof"
 )
