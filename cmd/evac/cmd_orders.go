@@ -31,6 +31,10 @@ func (a *app) give(ctx context.Context, o order) error {
 		if err := mayOrder(ctx, j, run, o.event.Type); err != nil {
 			return err
 		}
+		ready, err := a.readyFor(ctx, j, run, o)
+		if err != nil {
+			return err
+		}
 		asked, err := j.Request(ctx, run, o.event)
 		if err != nil {
 			return err
@@ -42,11 +46,27 @@ func (a *app) give(ctx context.Context, o order) error {
 			if !o.conducts {
 				return a.say("noted; it takes effect when the run goes on: evac resume --run "+run, map[string]any{"run": run})
 			}
-			if err := a.conductAgain(ctx, j, run, o.resumeFlags, false); fault.KindOf(err) != fault.Busy {
+			if ready == nil { // there was a conductor, and it has gone
+				if ready, err = a.prepare(ctx, j, run, o.resumeFlags); err != nil {
+					return err
+				}
+			}
+			if err := ready.conduct(ctx, false); fault.KindOf(err) != fault.Busy {
 				return a.unlessRefused(ctx, j, run, asked, err)
 			}
 		}
 	})
+}
+
+// readyFor makes ready to conduct the run before the order is written: an
+// order whose command then fails must not wait for the next conductor. nil if
+// a living conductor will obey, who has all that it needs.
+func (a *app) readyFor(ctx context.Context, j *journal.Journal, run string, o order) (*resumption, error) {
+	living, err := holder(ctx, j, run)
+	if err != nil || living != nil || !o.conducts {
+		return nil, err
+	}
+	return a.prepare(ctx, j, run, o.resumeFlags)
 }
 
 // mayOrder refuses orders to a run that has ended; one that was done may still
@@ -158,6 +178,7 @@ func holder(ctx context.Context, j *journal.Journal, run string) (*journal.Holde
 // runOrder makes a command that asks something of the run as a whole.
 func (a *app) runOrder(use, short string, t journal.Type, conducts bool) *cobra.Command {
 	o := order{conducts: conducts}
+	o.backward = t == journal.AskAbort
 	var text string
 	cmd := &cobra.Command{
 		Use: use, GroupID: groupOrder, Args: cobra.NoArgs, Short: short,
@@ -185,6 +206,7 @@ func (a *app) abortCommand() *cobra.Command {
 
 func (a *app) undoCommand() *cobra.Command {
 	o := order{conducts: true}
+	o.backward = true
 	var to string
 	cmd := &cobra.Command{
 		Use: "undo", GroupID: groupOrder, Args: cobra.NoArgs,

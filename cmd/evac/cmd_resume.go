@@ -19,11 +19,14 @@ import (
 // resumeFlags say how a run that has no conductor gets one again.
 type resumeFlags struct {
 	variableFlags
-	run     string
-	wait    bool
-	accept  bool
-	pass    bool
-	confirm []string
+	run    string
+	wait   bool
+	accept bool
+	// backward tells that nothing new is done: a changed runbook needs no
+	// consent.
+	backward bool
+	pass     bool
+	confirm  []string
 }
 
 func (f *resumeFlags) add(cmd *cobra.Command) {
@@ -31,6 +34,7 @@ func (f *resumeFlags) add(cmd *cobra.Command) {
 	addRunFlag(cmd, &f.run)
 	flags := cmd.Flags()
 	flags.BoolVar(&f.wait, "wait", false, "stay while the run waits for people, and take orders")
+	flags.BoolVar(&f.accept, "accept-change", false, "go on with the runbook (and the files that its commands name) as it is now, although it was changed")
 	flags.BoolVar(&f.pass, "pass-gates", false, "in a drill: let gates and checklists pass by themselves")
 }
 
@@ -49,7 +53,6 @@ from EVAC_VAR_NAME, --var-file or the prompt.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.resume(cmd.Context(), f) },
 	}
 	f.add(cmd)
-	cmd.Flags().BoolVar(&f.accept, "accept-change", false, "go on with the runbook as it is now, although it was changed")
 	cmd.Flags().StringArrayVar(&f.confirm, "confirm", nil, "confirm a step that cannot be undone")
 	return cmd
 }
@@ -71,30 +74,56 @@ func (a *app) resume(ctx context.Context, f resumeFlags) error {
 
 // conductAgain makes this process the run's conductor.
 func (a *app) conductAgain(ctx context.Context, j *journal.Journal, run string, f resumeFlags, goOn bool) error {
-	st, err := j.Load(ctx, run)
+	r, err := a.prepare(ctx, j, run, f)
 	if err != nil {
 		return err
+	}
+	return r.conduct(ctx, goOn)
+}
+
+// resumption is a run that is ready to go on under this process.
+type resumption struct {
+	*show
+	j        *journal.Journal
+	run      string
+	program  *conduct.Program
+	flags    resumeFlags
+	changed  bool // the program is not the one in the journal
+	parallel int
+}
+
+// prepare makes all that could still refuse before anything is written:
+// runbook and variables.
+func (a *app) prepare(ctx context.Context, j *journal.Journal, run string, f resumeFlags) (*resumption, error) {
+	st, err := j.Load(ctx, run)
+	if err != nil {
+		return nil, err
 	}
 	program, changed, err := a.programOf(st, f)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s := a.newShow(program.Secrets)
-	o := s.options(ctx, j)
-	o.Stay, o.PassGates = f.wait || a.interactive(), f.pass
-	if changed {
-		checked, err := conduct.Check(ctx, program, st.Body.Parallel)
+	return &resumption{show: a.newShow(program.Secrets), j: j, run: run, program: program, flags: f, changed: changed, parallel: st.Body.Parallel}, nil
+}
+
+// conduct takes the run over.
+func (r *resumption) conduct(ctx context.Context, goOn bool) error {
+	o := r.options(ctx, r.j)
+	o.Stay, o.PassGates = r.flags.wait || r.interactive(), r.flags.pass
+	if r.changed {
+		checked, err := conduct.Check(ctx, r.program, r.parallel)
 		if err != nil {
 			return err
 		}
-		if err := conduct.Change(ctx, o, program, run, checked); err != nil {
+		if err := conduct.Change(ctx, o, r.program, r.run, checked); err != nil {
 			return err
 		}
+		r.changed = false
 	}
-	if err := s.resumed(ctx, j, run); err != nil {
+	if err := r.resumed(ctx, r.j, r.run); err != nil {
 		return err
 	}
-	return s.close(run, conduct.Resume(ctx, o, program, run, goOn))
+	return r.close(r.run, conduct.Resume(ctx, o, r.program, r.run, goOn))
 }
 
 // programOf makes the program of a run from its journal, or from the file if
@@ -103,46 +132,62 @@ func (a *app) programOf(st *journal.State, f resumeFlags) (p *conduct.Program, c
 	if st.Body.Mode == journal.Alone {
 		return nil, false, fault.New(fault.Invalid, fmt.Sprintf("run %q is one step by itself", st.Run), "give the same command again: it goes on where it stopped")
 	}
-	src := source{file: st.Body.File, text: []byte(st.Body.Text)}
 	now, err := readRegular(st.Body.File)
 	switch {
 	case errors.Is(err, os.ErrNotExist): // the journal has it whole
-	case err != nil:
+		now = []byte(st.Body.Text)
+	case err != nil && !f.backward:
 		return nil, false, fault.Wrap(fault.Invalid, "read runbook", err, "")
-	case string(now) != st.Body.Text:
-		changed = true
 	}
-	old, err := a.programFrom(src, st, f)
-	if err != nil || !changed {
+	textChanged := string(now) != st.Body.Text
+	if textChanged && f.backward && !f.accept {
+		fmt.Fprintf(a.err, "evac: the runbook was changed since the run began: what was done is undone by the text that it was done by\n")
+		textChanged = false
+	}
+	old, err := a.programFrom(&st.Body, f)
+	if err != nil || !textChanged && !f.accept {
 		return old, false, err
 	}
-	if p, err = a.programFrom(source{file: st.Body.File, text: now}, st, f); err != nil {
-		return nil, true, err
+	p = old
+	if textChanged {
+		body := st.Body
+		body.Text = string(now)
+		if p, err = a.programFrom(&body, f); err != nil {
+			return nil, true, err
+		}
 	}
+	files, err := p.FilesChanged(st.Body.Frozen)
+	if err != nil || !textChanged && len(files) == 0 {
+		return p, false, err
+	}
+	what := changes(old, p, textChanged, files)
 	if !f.accept {
 		return nil, true, fault.New(fault.Invalid,
-			fmt.Sprintf("runbook %q was changed since the run began:\n%s", filepath.Base(src.file), changes(old, p)),
+			fmt.Sprintf("runbook %q was changed since the run began:\n%s", filepath.Base(st.Body.File), what),
 			fmt.Sprintf("evac resume --accept-change --run %s, or put the old text back", st.Run))
 	}
-	fmt.Fprintf(a.err, "runbook changed, and the change is accepted:\n%s\n", changes(old, p))
+	fmt.Fprintf(a.err, "the change is accepted:\n%s\n", what)
 	return p, true, nil
 }
 
-func (a *app) programFrom(src source, st *journal.State, f resumeFlags) (*conduct.Program, error) {
-	values := st.Body.Variables
-	if st.Body.Drill != "" {
-		values = st.Body.Given
+// programFrom makes the program of a runbook as the journal has it.
+func (a *app) programFrom(body *journal.RunBody, f resumeFlags) (*conduct.Program, error) {
+	values := body.Variables
+	if body.Drill != "" {
+		values = body.Given
 	}
-	bound, err := a.bind(src, f.variableFlags, st.Body.Drill, values)
+	bound, err := a.bind(source{file: body.File, text: []byte(body.Text)}, f.variableFlags, body.Drill, values)
 	if err != nil {
 		return nil, err
 	}
-	p := conduct.FromRunbook(bound, filepath.Dir(src.file), src.file, a.kinds)
-	return p, p.Keep(st.Body.Only, st.Body.From)
+	p := conduct.FromRunbook(bound, filepath.Dir(body.File), body.File, a.kinds)
+	p.Past = func(past *journal.RunBody) (*conduct.Program, error) { return a.programFrom(past, f) }
+	return p, p.Keep(body.Only, body.From)
 }
 
-// changes lists which steps' definitions differ between two programs.
-func changes(old, now *conduct.Program) string {
+// changes lists which steps' definitions differ between two programs, and the
+// files that their commands name.
+func changes(old, now *conduct.Program, textChanged bool, files []string) string {
 	var lines []string
 	for _, n := range old.Nodes {
 		switch other := now.Node(n.ID); {
@@ -157,8 +202,11 @@ func changes(old, now *conduct.Program) string {
 			lines = append(lines, "  + "+n.ID+" is new")
 		}
 	}
-	if len(lines) == 0 {
-		return "  no step is different (texts, people, window or comments are)"
+	if len(lines) == 0 && textChanged {
+		lines = append(lines, "  no step is different (texts, people, window or comments are)")
+	}
+	for _, file := range files {
+		lines = append(lines, "  ~ file "+file+" is different")
 	}
 	return strings.Join(lines, "\n")
 }

@@ -24,15 +24,24 @@ func (c *conductor) backward() {
 
 // lastDone is the newest node within the undo's reach that has left a trace.
 func (c *conductor) lastDone() *journal.NodeState {
-	from := c.undoFrom()
 	var newest *journal.NodeState
-	for _, n := range c.st.Nodes {
-		reached := slices.Index(c.st.Body.Stages, n.Stage) >= from
-		if reached && n.Order > 0 && (newest == nil || n.Order > newest.Order) {
+	for _, n := range slices.Concat(c.st.Nodes, c.st.Gone) {
+		if n.Order > 0 && (newest == nil || n.Order > newest.Order) && c.reaches(n) {
 			newest = n
 		}
 	}
 	return newest
+}
+
+// reaches tells whether the undo goes back as far as the node. One whose stage
+// is no longer in the runbook is told by its time.
+func (c *conductor) reaches(n *journal.NodeState) bool {
+	from := c.undoFrom()
+	if i := slices.Index(c.st.Body.Stages, n.Stage); i >= 0 {
+		return i >= from
+	}
+	back := c.st.Stage(c.st.Undo.To)
+	return from == 0 || !back.Started.IsZero() && !n.Started.Before(back.Started)
 }
 
 func (c *conductor) undoFrom() int {
@@ -44,8 +53,16 @@ func (c *conductor) takeBack(n *journal.NodeState) {
 		c.event(journal.StepRearmed, n.ID, 0, journal.NoteBody{Text: "undo passed it; approvals and results lapse"})
 		return
 	}
-	node := c.p.Node(n.ID)
-	s, err := c.p.build(node, c.st)
+	p, err := c.programOf(n)
+	if err != nil {
+		c.undoFailed(n, err, 0)
+		return
+	}
+	node := p.Node(n.ID)
+	s, err := p.build(node, c.st)
+	if err == nil {
+		err = c.filesUnchanged(p, n)
+	}
 	if err != nil {
 		c.undoFailed(n, err, 0)
 		return
@@ -62,7 +79,7 @@ func (c *conductor) takeBack(n *journal.NodeState) {
 	default:
 		c.event(journal.UndoIntent, n.ID, n.Attempt, nil)
 		w := c.newWorker(n, node, s)
-		w.attempt = n.Attempt
+		w.attempt, w.back = n.Attempt, true
 		c.active[n.ID] = w // nothing else begins before the intent is on disk
 		w.cancel = func(error) {}
 		c.urgent = true
@@ -74,6 +91,27 @@ func (c *conductor) takeBack(n *journal.NodeState) {
 			delete(c.active, n.ID)
 		})
 	}
+}
+
+// programOf is the program by which what a node did is undone: the one that it
+// ran under, if the runbook was changed since.
+func (c *conductor) programOf(n *journal.NodeState) (*Program, error) {
+	if n.Former == nil {
+		return c.p, nil
+	}
+	if c.pastOf != n.Former {
+		past, err := c.p.Past(n.Former)
+		if err != nil {
+			return nil, fault.Wrap(fault.KindOf(err), "read the runbook that step "+quote(n.ID)+" ran under", err, "")
+		}
+		c.p.Secrets.Join(past.Secrets)
+		past.Secrets = c.p.Secrets
+		c.past, c.pastOf = past, n.Former
+	}
+	if c.past.Node(n.ID) == nil {
+		return nil, fault.New(fault.Failed, "the runbook that step "+quote(n.ID)+" ran under does not have it", "")
+	}
+	return c.past, nil
 }
 
 func (c *conductor) undone(n *journal.NodeState, m message) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -161,6 +162,22 @@ func (p *Program) freeze() (map[string]string, error) {
 		}
 	}
 	return frozen, nil
+}
+
+// FilesChanged are those of the frozen files that the program's commands name
+// and that are no longer what they were.
+func (p *Program) FilesChanged(frozen map[string]string) ([]string, error) {
+	now, err := p.freeze()
+	if err != nil {
+		return nil, err
+	}
+	var changed []string
+	for _, file := range slices.Sorted(maps.Keys(now)) {
+		if was, known := frozen[file]; known && was != now[file] {
+			changed = append(changed, file)
+		}
+	}
+	return changed, nil
 }
 
 // readOnlyEnv is the Env of a check: nothing of it reaches the journal.

@@ -55,6 +55,10 @@ type conductor struct {
 	ctx   context.Context // of the work; cancelled by the second interrupt
 	stop  context.CancelCauseFunc
 
+	// past is the runbook before a change, pastOf what the journal has of it.
+	past   *Program
+	pastOf *journal.RunBody
+
 	msgs   chan message
 	active map[string]*worker
 	agenda *agenda // nil: to be made anew

@@ -136,7 +136,7 @@ func (c *conductor) startStep(n *journal.NodeState) {
 		err = unknownError(waits)
 	}
 	if err != nil {
-		c.failed(n, n.Attempt+1, "check", err, 0, nil)
+		c.unready(n, err)
 		return
 	}
 	if !yes {
@@ -146,7 +146,7 @@ func (c *conductor) startStep(n *journal.NodeState) {
 	}
 	s, err := c.p.build(node, c.st)
 	if err != nil {
-		c.failed(n, n.Attempt+1, "check", err, 0, nil)
+		c.unready(n, err)
 		return
 	}
 	if !c.confirmed(n, s) {
@@ -154,6 +154,19 @@ func (c *conductor) startStep(n *journal.NodeState) {
 	}
 	c.launch(n, node, s)
 }
+
+// unready records that a step cannot even be checked.
+func (c *conductor) unready(n *journal.NodeState, err error) {
+	if began(n) {
+		c.failed(n, n.Attempt, "lost", err, 0, nil)
+		return
+	}
+	c.failed(n, n.Attempt+1, "check", err, 0, nil)
+}
+
+// began tells that a conductor has died in the middle of the step: whatever
+// fails now, it must not pass for one that was never begun.
+func began(n *journal.NodeState) bool { return n.Phase == journal.Running || n.Phase == journal.Ran }
 
 // confirmed holds the run before a lasting step that nobody has confirmed.
 func (c *conductor) confirmed(n *journal.NodeState, s step.Step) bool {
@@ -205,8 +218,12 @@ func (c *conductor) spawn(w *worker, work func(context.Context, *step.Env)) {
 	c.active[w.node.ID] = w
 	env, err := c.env(w)
 	if err != nil {
+		stage := phaseChecked
+		if w.back {
+			stage = phaseUndone
+		}
 		// Told from a goroutine: the loop must not speak to itself.
-		go w.tell(phaseChecked, time.Now(), err)
+		go w.tell(stage, time.Now(), err)
 		return
 	}
 	go work(ctx, env)
@@ -242,6 +259,10 @@ func (c *conductor) handle(m message) {
 // checked compares the plan with the approved one and writes the intent; the
 // step begins when that is on disk.
 func (c *conductor) checked(n *journal.NodeState, m message) {
+	if m.err != nil && began(n) {
+		c.unready(n, m.err)
+		return
+	}
 	if m.err != nil {
 		c.failed(n, m.w.attempt, "check", m.err, m.elapsed, nil)
 		return
@@ -250,7 +271,7 @@ func (c *conductor) checked(n *journal.NodeState, m message) {
 		c.drop(m.w)
 		return
 	}
-	if err := c.filesUnchanged(m.w.node); err != nil {
+	if err := c.filesUnchanged(c.p, n); err != nil {
 		c.drop(m.w)
 		c.failed(n, m.w.attempt, "check", err, m.elapsed, nil)
 		return
@@ -364,11 +385,15 @@ func (c *conductor) hold(reason string, cause fault.Kind, hint string) {
 	c.urgent = true
 }
 
-// filesUnchanged refuses a step whose command names a file that is no longer
+// filesUnchanged refuses a step whose commands name a file that is no longer
 // the one that was checked.
-func (c *conductor) filesUnchanged(n *runbook.Node) error {
-	for _, file := range c.p.Files(n) {
+func (c *conductor) filesUnchanged(p *Program, n *journal.NodeState) error {
+	var errs []error
+	for _, file := range p.Files(p.Node(n.ID)) {
 		want, frozen := c.st.Body.Frozen[file]
+		if !frozen && n.Former != nil {
+			want, frozen = n.Former.Frozen[file]
+		}
 		if !frozen {
 			continue
 		}
@@ -376,10 +401,8 @@ func (c *conductor) filesUnchanged(n *runbook.Node) error {
 		if err == nil && got != want {
 			err = errors.New("its content is different")
 		}
-		if err != nil {
-			return fault.Wrap(fault.Invalid, "file "+quote(file)+" is not the one that was checked when the run began", err,
-				"put it back, or evac resume --accept-change --run "+c.run)
-		}
+		errs = append(errs, fault.Wrap(fault.Invalid, "file "+quote(file)+" is not the one that was checked", err,
+			"put it back, or evac resume --accept-change --run "+c.run))
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -31,6 +31,9 @@ type Program struct {
 	Build func(n *runbook.Node, outputs runbook.Outputs) (step.Step, []runbook.Unknown, error)
 	// When tells whether a node's condition holds.
 	When func(n *runbook.Node, outputs runbook.Outputs) (bool, []runbook.Unknown, error)
+	// Past makes the program of a runbook that the run had before it was
+	// changed.
+	Past func(*journal.RunBody) (*Program, error)
 	// Files are the absolute paths of the files that a node's commands name.
 	Files func(n *runbook.Node) []string
 

@@ -99,12 +99,28 @@ func Change(ctx context.Context, o Options, p *Program, run string, checked []Ch
 	if err != nil {
 		return errors.Join(err, lease.Release())
 	}
+	if err := cutOff(st, p); err != nil {
+		return errors.Join(err, lease.Release())
+	}
 	body := p.Body
 	body.Nodes, body.Frozen = p.nodeBodies(checked), frozen
 	body.Runner, body.Version, body.Parallel = st.Body.Runner, o.Version, st.Body.Parallel
 	body.Faults, body.Confirmed = st.Body.Faults, st.Body.Confirmed
 	_, err = lease.Append(ctx, journal.NewEvent(journal.RunChanged, o.Runner, "", 0, body))
 	return errors.Join(err, lease.Release())
+}
+
+// cutOff refuses a change that takes away a step whose conductor died in the
+// middle of it: nobody would find out what became of it.
+func cutOff(st *journal.State, p *Program) error {
+	var errs []error
+	for _, n := range st.Nodes {
+		if n.Phase == journal.Running && p.Node(n.ID) == nil {
+			errs = append(errs, fault.New(fault.Invalid, "step "+quote(n.ID)+" was cut off in the middle, and the changed runbook does not have it",
+				"put it back into the runbook until it has ended: evac resume"))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func newConductor(o Options, p *Program, run string, lease *journal.Lease) *conductor {

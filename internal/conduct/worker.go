@@ -24,6 +24,7 @@ type worker struct {
 	attempt int
 	plan    step.Plan
 	idling  bool // checked or being checked: it has done nothing yet
+	back    bool // it undoes
 	output  json.RawMessage
 	fault   string // injected: start|middle|verify
 	cancel  context.CancelCauseFunc

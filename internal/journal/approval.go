@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"maps"
 	"slices"
 	"time"
 )
@@ -20,11 +21,15 @@ func (b TickBody) Allowed(present string) bool {
 	return b.Result == ItemOK || b.Result == ItemFailed
 }
 
-// PlanHash is what an approval binds to: SHA-256 over the runbook's hash and
-// each node's ID and plan hash in order, a plan not yet known as "?".
+// PlanHash is what an approval binds to: SHA-256 over the runbook's hash, the
+// frozen files' names and hashes, and each node's ID and plan hash in order, a
+// plan not yet known as "?".
 func (s *State) PlanHash() string {
 	sum := sha256.New()
 	io.WriteString(sum, s.Body.Hash)
+	for _, file := range slices.Sorted(maps.Keys(s.Body.Frozen)) {
+		io.WriteString(sum, "\x00"+file+"\x00"+s.Body.Frozen[file])
+	}
 	for _, n := range s.Nodes {
 		hash := "?"
 		if n.Plan != nil {

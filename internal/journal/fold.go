@@ -169,8 +169,9 @@ func foldChanged(s *State, e Event) error {
 	if err := readBody(e, &body); err != nil {
 		return err
 	}
-	old, oldStages := s.byID, s.Stages
-	s.Body, s.byID, s.Nodes, s.Stages = body, map[string]*NodeState{}, nil, nil
+	was, old, oldStages := s.Body, s.byID, s.Stages
+	known := append(s.Gone, s.Nodes...)
+	s.Body, s.byID, s.Nodes, s.Stages, s.Gone = body, map[string]*NodeState{}, nil, nil, nil
 	for _, name := range body.Stages {
 		st := &StageState{Name: name}
 		for _, o := range oldStages {
@@ -188,22 +189,41 @@ func foldChanged(s *State, e Event) error {
 		n.Ticks = slices.DeleteFunc(n.Ticks, func(i *ItemState) bool {
 			return slices.ContainsFunc(n.Items, i.named) && !slices.ContainsFunc(nb.Items, i.named)
 		})
-		n.replace(nb)
+		n.replace(nb, &was)
 		for _, item := range nb.Items {
 			n.addItem(item)
 		}
 		s.byID[nb.ID] = n
 		s.Nodes = append(s.Nodes, n)
 	}
+	for _, n := range known {
+		if s.byID[n.ID] == nil && n.Class == ClassStep && n.Order > 0 {
+			n.outlive(&was)
+			s.Gone, s.byID[n.ID] = append(s.Gone, n), n
+		}
+	}
 	return nil
 }
 
-// replace takes the node's new text in. What stands by the old plan must be
-// undone by the old plan; what began and has no new one goes on by the old.
-func (n *NodeState) replace(nb NodeBody) {
+// outlive remembers the runbook that the node stands by.
+func (n *NodeState) outlive(was *RunBody) {
+	if n.Former == nil {
+		n.Former = was
+	}
+}
+
+// replace takes the node's new text in. What stands by the old text and plan
+// must be undone by them; what began and has no new plan goes on by the old.
+// What failed goes on by the new text, which was perhaps written to mend it.
+func (n *NodeState) replace(nb NodeBody, was *RunBody) {
 	old := n.Plan
 	n.NodeBody = nb
 	stands := n.Phase == Done || n.Phase == Ran
+	if stands {
+		n.outlive(was)
+	} else {
+		n.Former = nil
+	}
 	if old != nil && (stands || nb.Plan == nil && n.Order > 0) {
 		n.Plan = old
 	}
@@ -342,7 +362,9 @@ func (n *NodeState) rearm() {
 
 // forget drops what a step left behind, once that is undone or passed by:
 // undo does not come to it again, and a new run of it starts afresh.
-func (n *NodeState) forget() { n.Order, n.Output, n.Saved, n.Fail, n.Confirm = 0, nil, nil, nil, "" }
+func (n *NodeState) forget() {
+	n.Order, n.Output, n.Saved, n.Fail, n.Confirm, n.Former = 0, nil, nil, nil, "", nil
+}
 
 func (n *NodeState) vote(e Event, yes bool, b ApproveBody) {
 	n.Votes = append(n.Votes, Vote{By: e.Actor, At: e.At, Yes: yes, Body: b, Seq: e.Seq})

@@ -53,6 +53,9 @@ type State struct {
 
 	Stages []*StageState
 	Nodes  []*NodeState
+	// Gone are steps that left a trace and that a changed runbook no longer
+	// has: nothing waits for them, but undo comes to them too.
+	Gone []*NodeState
 	byID   map[string]*NodeState
 	// Asks are requests that no conductor has answered, in order.
 	Asks  []Event
@@ -74,6 +77,9 @@ type StageState struct {
 // NodeState is a step, gate or checklist.
 type NodeState struct {
 	NodeBody
+	// Former is the runbook by which the step did what stands, if it was
+	// changed since: what stands is undone by it. nil: the present one.
+	Former   *RunBody
 	Phase    Phase
 	Attempt  int
 	Started  time.Time // first intent, or when it began to wait
@@ -138,7 +144,7 @@ type Unundone struct {
 // Settled tells whether an item no longer stops its checklist.
 func (i *ItemState) Settled() bool { return i.Result == ItemOK || i.Result == ItemRetested }
 
-// Node finds a node by ID, nil if there is none.
+// Node finds a node by ID, also one that is gone; nil if there is none.
 func (s *State) Node(id string) *NodeState { return s.byID[id] }
 
 // Stage finds a stage by name, nil if there is none.

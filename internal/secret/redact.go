@@ -51,6 +51,16 @@ func (r *Redactor) AddDSN(d DSN) {
 	}
 }
 
+// Join makes known what another redactor knows.
+func (r *Redactor) Join(other *Redactor) {
+	known := other.Known()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, text := range known {
+		r.add([]byte(text))
+	}
+}
+
 // Known gives the texts, longest first, for a child that must redact too.
 func (r *Redactor) Known() []string {
 	r.mu.RLock()
