@@ -2,6 +2,7 @@
 # file in ./starter. Read it, run it, then put your own steps in its place.
 #
 #   evac check runbook.hcl     what would happen
+#   evac drill runbook.hcl     rehearse it, in ./rehearsal
 #   evac run   runbook.hcl     do it
 #   evac undo                  take it back
 
@@ -20,15 +21,17 @@ stage "prepare" {
     run    = "mkdir -p starter"
     verify = "test -d starter"
     undo   = "rmdir starter"
+    drill  = "mkdir -p rehearsal"
   }
 }
 
 stage "move" {
   step "shell" "data" {
     why     = "this is the work; verify proves it, undo takes it back"
-    run     = "printf '%s\n' \"$GREETING\" > starter/data"
+    run     = "echo \"$GREETING\" > starter/data"
     verify  = "grep -qxF \"$GREETING\" starter/data"
     undo    = "rm -f starter/data"
+    drill   = "echo \"$GREETING\" > rehearsal/data"
     env     = { GREETING = var.greeting }
     timeout = "1m"
   }
@@ -60,6 +63,12 @@ stage "open" {
   step "shell" "look" {
     why   = "the last look before people come"
     run   = "cat starter/data"
+    drill = "cat rehearsal/data"
     after = [gate.not_before]
   }
 }
+
+# A drill runs the same steps against stand-ins, so that evac knows how long
+# each takes. It maps everything that would be touched, here nothing but what
+# the commands name themselves: drill = "…" runs in place of run = "…".
+drill "practice" {}
