@@ -231,6 +231,24 @@ func TestCopyGoesOn(t *testing.T) {
 	}
 }
 
+// A subscription comes disabled, and its undo leaves the publisher alone.
+func TestCopySubscription(t *testing.T) {
+	t.Parallel()
+	tr := newTrip(t, testenv.Older, testenv.Newer, `
+		create subscription sub connection 'host=nowhere.invalid dbname=x' publication p with (connect = false, slot_name = 'evac_slot')`)
+	empty := outside(t, tr.To)
+	tr.copy(t)
+	const query = "select subname, subenabled, subslotname, subconninfo from pg_subscription"
+	if here, there := psql(t, tr.From, "-Atc", query), psql(t, tr.To, "-Atc", query); here != there || here == "" {
+		t.Errorf("source has %q, target %q", here, there)
+	}
+	tr.undo(t)
+	if diff := cmp.Diff(empty, outside(t, tr.To)); diff != "" {
+		t.Errorf("undo left another target:\n%s", diff)
+	}
+	once(t, tr.From, "alter subscription sub set (slot_name = none); drop subscription sub")
+}
+
 // interrupter cancels when a note begins with a text.
 type interrupter struct {
 	*noted

@@ -40,18 +40,16 @@ The schema is read by pg_dump, which must be of the source's major version or ne
 share one snapshot, without a file between. Indexes, constraints and triggers follow the rows, event triggers come last of all, and statistics
 are gathered.
 
-Undo drops exactly what the copy made. It refuses if rows of the target were written or a sequence was drawn from after the copy: dropping would
-lose that. ` + "`evac skip`" + ` then leaves the target as it is and undo goes on with the steps before.
-
 Cut off at any instant, the same step goes on where it was: whatever is done stands in a ledger in the target, written together with it. Rows
 that are there already are kept only if the source is proved unwritten since (freeze it first); else the copy starts over and says so. A
 complete copy is not made again.
 
-The users need not be superusers. One of the target that is none stays a member of the roles that it makes. What the target refuses for lack of privilege (an owner, a grant, an event trigger) is left out by name, in
-` + "`warnings`" + `.
+The users need not be superusers. One of the target that is none stays a member of the roles that it makes. What the target refuses for lack of
+privilege (an owner, a grant, an event trigger) is left out by name, in ` + "`warnings`" + `.
 
 Undo empties the target again, also halfway: everything in it is dropped, and so are the roles that the copy made; the database's owner,
-comment, privileges and settings are put back.
+comment, privileges and settings are put back. It refuses if rows of the target were written or a sequence was drawn from after the copy, for
+dropping would lose that; ` + "`evac skip`" + ` then leaves the target as it is, and undo goes on with the steps before.
 `
 
 // Copy is the kind postgres_copy.
