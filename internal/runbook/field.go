@@ -106,8 +106,8 @@ func (n *nodeDef) wrongType(f *fieldDef, value cty.Value) *diag.Diagnostic {
 		shown = cty.UnknownVal(bareValue.Type())
 	}
 	d := takes(rng, f.Name, fieldTypes[f.Type].want, shown)
-	if odd, ok := oddElement(bareValue); ok && !f.Secret && f.Type != step.TypeSecretMap {
-		d.Message += " that holds " + odd
+	if !f.Secret {
+		d.Message += oddElement(bareValue)
 	}
 	switch {
 	case f.Secret:
@@ -122,18 +122,22 @@ func (n *nodeDef) wrongType(f *fieldDef, value cty.Value) *diag.Diagnostic {
 	return d
 }
 
-// oddElement describes the first element that is no text.
-func oddElement(value cty.Value) (string, bool) {
+// oddElement says which element of a list or map is no text, "" if all are.
+func oddElement(value cty.Value) string {
 	if !value.IsKnown() || !value.CanIterateElements() {
-		return "", false
+		return ""
 	}
 	for it := value.ElementIterator(); it.Next(); {
-		_, item := it.Element()
-		if _, err := convert.Convert(item, cty.String); err != nil {
-			return describe(item), true
+		key, item := it.Element()
+		if _, err := convert.Convert(item, cty.String); err == nil {
+			continue
 		}
+		if key.Type() == cty.String {
+			return fmt.Sprintf(" whose %q is %s", key.AsString(), describe(item))
+		}
+		return " that holds " + describe(item)
 	}
-	return "", false
+	return ""
 }
 
 // wrongText refuses a text that the field's type cannot read.

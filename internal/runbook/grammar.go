@@ -75,7 +75,7 @@ func blockForm(name string, shape syntax.Shape) string {
 // reference could be written to.
 func (p *parser) labels(block *hclsyntax.Block, shape syntax.Shape) {
 	if len(block.Labels) != len(shape.Labels) {
-		p.list.Add(diag.At(header(block), "%q takes %d labels, not %d", block.Type, len(shape.Labels), len(block.Labels)).
+		p.list.Add(diag.At(header(block), "%q takes %s, not %d", block.Type, plural(len(shape.Labels), "label"), len(block.Labels)).
 			Hint("write %s", blockForm(block.Type, shape)))
 		return
 	}

@@ -87,6 +87,9 @@ func durationOf(name string, value cty.Value, rng hcl.Range) (time.Duration, *di
 		if err == nil && d > 0 {
 			return d, nil
 		}
+		if err == nil {
+			return 0, takes(rng, name, "a duration longer than nothing", value)
+		}
 	}
 	return 0, notDuration(name, value, rng)
 }

@@ -88,6 +88,10 @@ func (p *parser) on(n *nodeDef, attr *hclsyntax.Attribute) {
 		p.list.Add(d.Hint("write on = site.%s without quotes", text))
 		return
 	}
+	if len(path) > 2 && path[0] == "site" {
+		p.list.Add(d.Hint("write on = site.%s", path[1]))
+		return
+	}
 	p.list.Add(d.Hint("write on = site.NAME"))
 }
 

@@ -249,6 +249,8 @@ func (w *walker) unknownRoot(t hcl.Traversal, r ref) *diag.Diagnostic {
 		return d.Hint("did you mean local.%s?", root)
 	case book.sites[root] != nil:
 		return d.Hint("did you mean site.%s?", root)
+	case len(t) == 1 && root == strings.ToUpper(root):
+		return d.Hint("a variable of the shell is written $%s or $${%s}", root, root)
 	case len(t) == 1:
 		return d.Hint("a text stands in quotes: %q", root)
 	case book.nodes[root+"."+r.name] != nil:

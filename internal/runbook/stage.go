@@ -140,6 +140,10 @@ func (p *parser) declareStep(n *nodeDef) {
 	}
 }
 
+// nobody stands for an owner that is missing or wrong; no person can be
+// called so.
+const nobody = "\x00"
+
 func (p *parser) declareChecklist(n *nodeDef) {
 	p.strict(n.body, n.what(), []string{"after"}, p.grammar["stage"].Blocks["checklist"].Blocks)
 	items := wellFormed(n.body, "item", 1)
@@ -153,9 +157,9 @@ func (p *parser) declareChecklist(n *nodeDef) {
 		}
 		p.strict(block.Body, "item "+quote(name), []string{"owner", "text"}, nil)
 		p.missing(block.Body, header(block), "item "+quote(name), `owner = "PERSON"`)
-		item := Item{Name: name, Text: p.literalText(block.Body, "text", name), Owner: p.literalText(block.Body, "owner", "")}
-		if attr := block.Body.Attributes["owner"]; attr != nil {
-			p.person(item.Owner, attr.Expr.Range())
+		item := Item{Name: name, Text: p.literalText(block.Body, "text", name), Owner: p.literalText(block.Body, "owner", nobody)}
+		if item.Owner != nobody {
+			p.person(item.Owner, block.Body.Attributes["owner"].Expr.Range())
 		}
 		n.items = append(n.items, item)
 	}

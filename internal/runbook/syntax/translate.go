@@ -1,6 +1,8 @@
 package syntax
 
 import (
+	"strings"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
@@ -22,6 +24,9 @@ func (f *File) translate(found hcl.Diagnostics) []*diag.Diagnostic {
 	}
 	items := diag.FromHCL(found)
 	for i, d := range items {
+		if found[i].Summary == "Invalid block definition" {
+			d.Hint("an attribute is written NAME = VALUE, a block NAME \"LABEL\" { … }")
+		}
 		if found[i].Summary != twice {
 			continue
 		}
@@ -33,9 +38,11 @@ func (f *File) translate(found hcl.Diagnostics) []*diag.Diagnostic {
 	return items
 }
 
-// unclosedText finds the first text in quotes that goes past its line.
+// unclosedText finds the first text in quotes that goes past its line, or the
+// text of several lines whose end mark is missing.
 func unclosedText(tokens hclsyntax.Tokens) *diag.Diagnostic {
 	var open hclsyntax.Token
+	var heredocs []hclsyntax.Token
 	for _, tok := range tokens {
 		switch tok.Type {
 		case hclsyntax.TokenOQuote:
@@ -44,9 +51,18 @@ func unclosedText(tokens hclsyntax.Tokens) *diag.Diagnostic {
 			rng := hcl.RangeBetween(open.Range, hcl.Range{Filename: tok.Range.Filename, Start: tok.Range.Start, End: tok.Range.Start})
 			return diag.At(rng, "this text is not closed on its line").
 				Hint("close it with \", or write a text of several lines as <<EOT … EOT")
+		case hclsyntax.TokenOHeredoc:
+			heredocs = append(heredocs, tok)
+		case hclsyntax.TokenCHeredoc:
+			heredocs = heredocs[:max(len(heredocs)-1, 0)]
 		}
 	}
-	return nil
+	if len(heredocs) == 0 {
+		return nil
+	}
+	mark := strings.TrimSpace(strings.TrimLeft(string(heredocs[0].Bytes), "<-"))
+	return diag.At(heredocs[0].Range, "the end of this text is missing: no line says just %s", mark).
+		Hint("write %s on a line of its own where the text ends", mark)
 }
 
 // innermost is the body that holds a range and has no block that does.

@@ -1,0 +1,7 @@
+runbook "r" {}
+stage "one" {
+  step "shell" "a" {
+    run = <<EOT
+  echo hello
+  }
+}
