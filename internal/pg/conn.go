@@ -91,7 +91,8 @@ func Connect(ctx context.Context, dsn secret.DSN, o ConnOptions) (*pgx.Conn, err
 	return conn, nil
 }
 
-// pin sets the session up in one round trip. Settings go through set_config,
+// pin sets the session up. The user's statement timeout must not cut even that
+// off; and settings go through set_config,
 // not the startup packet, so that a server's ignorance of one is no failure.
 func pin(ctx context.Context, conn *pgx.Conn, more map[string]string) error {
 	settings := pinned()
@@ -105,6 +106,9 @@ func pin(ctx context.Context, conn *pgx.Conn, more map[string]string) error {
 	var names, values []string
 	for name, value := range settings {
 		names, values = append(names, name), append(values, value)
+	}
+	if err := run(ctx, conn, "set statement_timeout = 0"); err != nil {
+		return fmt.Errorf("set session: %w", err)
 	}
 	_, err := conn.Exec(ctx, `
 		select pg_catalog.set_config(s.name, v.value, false)
