@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -126,6 +127,28 @@ func TestDrill(t *testing.T) {
 	}
 	if got := b.Sites[0].Attrs["address"]; got != "lab" || live.Sites[0].Attrs["address"] != "10.1.0.11" {
 		t.Errorf("address of the site in the drill: %v", got)
+	}
+}
+
+// TestStandInMayBeNoLiveSource: a drill that copies into the live source would
+// destroy it.
+func TestStandInMayBeNoLiveSource(t *testing.T) {
+	book := mustParse(t, "test.hcl", `
+runbook "r" {}
+variable "old" { secret = true }
+variable "new" { secret = true }
+stage "s" {
+  step "postgres_copy" "main" {
+    from = var.old
+    to   = var.new
+  }
+}
+drill "d" {
+  variables = { new = var.old }
+}`)
+	_, said := book.Bind(Input{Drill: "d", Values: map[string]any{"old": secret.New("postgres://app:pw@old/shop")}})
+	if err := said.Err(); err == nil || !strings.Contains(err.Error(), `is the live "from" of step.postgres_copy.main`) {
+		t.Errorf("said: %v", err)
 	}
 }
 

@@ -1,6 +1,11 @@
 // Package runbook reads a runbook (HCL, or the same in JSON) into typed values
 // that remember where they stand in the file. It reads no other file, no
-// environment and no network.
+// environment and no network, but for what "env:NAME" and "@FILE" in place of
+// a secret point to.
+//
+// Parse says what can be said without values. Bind gives the variables theirs,
+// puts a drill's stand-ins in place and expands for_each. Step builds a step
+// once the outputs that it refers to are there.
 package runbook
 
 import (

@@ -107,32 +107,42 @@ func (b *binder) checkDefaults(n *Node) {
 	}
 }
 
-// livePlace is a target of the live run.
+// livePlace is a place that the live run reads or writes.
 type livePlace struct {
 	node  *nodeDef
 	field string
 }
 
-// livePlaces are the targets of the live run, as far as they are known.
+// livePlaces are the places of the live run, as far as they are known: its
+// targets, and the sources that a stand-in must not overwrite either.
 func (b *binder) livePlaces() map[string]livePlace {
 	places := map[string]livePlace{}
 	for _, def := range b.order {
 		for _, inst := range b.instancesOf(def, b.live, nil) {
 			for _, f := range def.fields {
-				if !f.Target {
-					continue
-				}
 				value, found := b.work(f.expr, b.dryContext(f.expr, inst, b.live))
 				if len(found) > 0 {
 					continue
 				}
-				if out, known, wrong := def.fieldValue(f, value); known && wrong == nil {
-					places[placeOf(f, out)] = livePlace{def, f.Name}
+				out, known, wrong := def.fieldValue(f, value)
+				if !known || wrong != nil {
+					continue
+				}
+				place := placeOf(f, out)
+				if _, taken := places[place]; f.Target || !taken && isPlace(f, out) {
+					places[place] = livePlace{def, f.Name}
 				}
 			}
 		}
 	}
 	return places
+}
+
+// isPlace tells whether a field that is no target names a place: a connection
+// string or a URL.
+func isPlace(f *fieldDef, value any) bool {
+	text, _ := value.(string)
+	return f.Type == step.TypeDSN || f.Type == step.TypeString && strings.Contains(text, "://")
 }
 
 // checkPlace refuses a stand-in that is empty or a place of the live run.
@@ -149,7 +159,7 @@ func (b *binder) checkPlace(n *Node, f *fieldDef, how mapping, live map[string]l
 		what = "is empty"
 	case !isLive:
 		return nil
-	case same.node != n.inst.def:
+	case same.node != n.inst.def || same.field != f.Name:
 		what = "is the live " + strconv.Quote(same.field) + " of " + same.node.ref()
 	}
 	d := diag.At(f.expr.Range(), "target %q of %s: the stand-in of drill %q %s", f.Name, n.inst.def.what(), b.Drill, what)
