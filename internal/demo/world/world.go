@@ -83,6 +83,8 @@ func Run(ctx context.Context, dir string, log *slog.Logger) error {
 	failed := err != nil && ctx.Err() == nil
 	if failed {
 		log.Error("the world ends", "cause", err.Error())
+	} else if err != nil {
+		err = context.Cause(ctx) // whatever it was that noticed it
 	}
 	return errors.Join(err, w.end(ctx, failed))
 }
