@@ -72,10 +72,10 @@ func OpenRead(ctx context.Context, home string) (*Journal, error) {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	path := filepath.Join(home, databaseFile)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, noJournal(home)
-	}
 	j := newJournal(home)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, j.none()
+	}
 	if err := j.openRead(ctx, path); err != nil {
 		return nil, errors.Join(explain("open journal", home, err), j.Close())
 	}
@@ -95,6 +95,9 @@ func (j *Journal) openWrite(ctx context.Context) error {
 	}
 	defer func() { _ = lock.Close() }() // nothing was written to it
 	path := filepath.Join(j.home, databaseFile)
+	if err := j.lost(); err != nil {
+		return err
+	}
 	if err := createFile(path); err != nil {
 		return err
 	}
@@ -115,9 +118,32 @@ func (j *Journal) openRead(ctx context.Context, path string) error {
 	j.closers = append(j.closers, done)
 	n, err := checkVersion(ctx, db, path)
 	if err == nil && n == 0 {
-		return noJournal(j.home)
+		return j.none()
 	}
 	return err
+}
+
+// none says that there is no journal, or that it is lost.
+func (j *Journal) none() error {
+	if err := j.lost(); err != nil {
+		return err
+	}
+	return noJournal(j.home)
+}
+
+// lost refuses a home where runs were begun and whose journal is missing or
+// empty: to begin a new one there would forget what is still under way.
+func (j *Journal) lost() error {
+	info, err := os.Stat(filepath.Join(j.home, databaseFile))
+	if err == nil && info.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	runs, err := os.ReadDir(j.RunDir(""))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(runs) == 0 {
+		return nil
+	}
+	return errors.Join(err, fault.New(fault.Different, fmt.Sprintf("the journal in %q is lost: runs were begun there, and %s is missing or empty", j.home, databaseFile),
+		fmt.Sprintf("put it back from a copy, or begin anew with `mv %s %s.lost`", j.home, j.home)))
 }
 
 func noJournal(home string) error {

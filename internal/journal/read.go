@@ -44,7 +44,7 @@ func (j *Journal) Load(ctx context.Context, run string) (*State, error) {
 			return fault.New(fault.Different, fmt.Sprintf("event %d does not follow event %d: the journal was altered", e.Seq, s.Seq),
 				"evac journal verify "+run)
 		}
-		return s.Apply(e)
+		return fault.Wrap(fault.Different, "", s.Apply(e), "evac journal verify "+run)
 	})
 	if err != nil {
 		return nil, explain(fmt.Sprintf("read the journal of run %q", run), j.home, err)

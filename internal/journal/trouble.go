@@ -38,7 +38,7 @@ func explain(op, home string, err error) error {
 			fmt.Sprintf("find it with `fuser -v %s`, then try again", filepath.Join(home, databaseFile)))
 	case code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB:
 		return fault.Wrap(fault.Different, op, fmt.Errorf("%q is damaged: %w", filepath.Join(home, databaseFile), err),
-			"keep a copy of it with its -wal file, then `evac journal verify`")
+			"keep a copy of it with its -wal file and go on by hand: `evac check RUNBOOK --script` prints each step's command")
 	case code == sqlite3.SQLITE_IOERR:
 		return fault.Wrap(fault.Failed, op, fmt.Errorf("the disk of %q does not answer as it should: %w", home, err),
 			"look at the disk (`dmesg`), then `evac resume`")
