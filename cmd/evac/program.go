@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -56,14 +56,10 @@ func readRegular(file string) ([]byte, error) {
 		return nil, fmt.Errorf("%q is a directory", file)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%q is not a regular file", file)
+	case info.Size() > syntax.MaxBytes:
+		return nil, fmt.Errorf("%q has %s, more than the %s that a runbook may have", file, humanize.IBytes(uint64(info.Size())), humanize.IBytes(syntax.MaxBytes))
 	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	// A file that is too large is refused by the parser; there is no need to have all of it.
-	return io.ReadAll(io.LimitReader(f, 2*syntax.MaxBytes))
+	return os.ReadFile(file)
 }
 
 // bind parses a runbook and gives it its variables' values.
@@ -76,7 +72,7 @@ func (a *app) bind(src source, v variableFlags, drill string, fixed map[string]a
 	if err != nil {
 		return nil, err
 	}
-	if err := a.prompt(book, values); err != nil {
+	if err := a.prompt(book, drill, values); err != nil {
 		return nil, err
 	}
 	bound, diags := book.Bind(runbook.Input{Values: values, Drill: drill, Runner: a.actor()})
@@ -177,8 +173,11 @@ func valuesFromFiles(files []string, declared map[string]*runbook.Variable, valu
 }
 
 // prompt asks the person at the terminal for what nothing else has given.
-func (a *app) prompt(book *runbook.Runbook, values map[string]any) error {
+func (a *app) prompt(book *runbook.Runbook, drill string, values map[string]any) error {
 	missing := book.VariablesNeeded(values)
+	if drill != "" {
+		missing = book.DrillNeeds(drill, values) // not the live secrets
+	}
 	if len(missing) == 0 || !a.interactive() {
 		return nil // Bind names what is missing
 	}
