@@ -92,8 +92,8 @@ func Connect(ctx context.Context, dsn secret.DSN, o ConnOptions) (*pgx.Conn, err
 }
 
 // pin sets the session up. The user's statement timeout must not cut even that
-// off; and settings go through set_config,
-// not the startup packet, so that a server's ignorance of one is no failure.
+// off. Settings go through set_config, not the startup packet, so that a
+// server's ignorance of one is no failure.
 func pin(ctx context.Context, conn *pgx.Conn, more map[string]string) error {
 	settings := pinned()
 	if conn.PgConn().ParameterStatus("server_encoding") != "SQL_ASCII" {

@@ -7,29 +7,29 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/servers"
 	"github.com/evac-io/evac/internal/testenv"
 )
 
-// Both servers are of one major version, and extensions have tables with rows
-// of the user's own.
+// Both databases are on one server, and have what only servers with contrib
+// and ICU have; a subscription comes disabled, and undo leaves its publisher alone.
 func TestCopyExtensions(t *testing.T) {
 	t.Parallel()
-	extension(t)
-	for _, which := range []testenv.Which{testenv.Older, testenv.Newer} {
-		t.Run(string(which), func(t *testing.T) {
-			t.Parallel()
-			tr := newTrip(t, which, which, contrib)
-			empty := outside(t, tr.To)
-			tr.copy(t)
-			tr.same(t)
-			tr.undo(t)
-			if diff := cmp.Diff(empty, outside(t, tr.To)); diff != "" {
-				t.Fatalf("undo left another target:\n%s", diff)
-			}
-		})
+	srv := quietServer(t, testenv.Older)
+	tr := newTripOn(t, testenv.Database(t, srv), testenv.Database(t, srv), contrib)
+	load(t, tr.From, "create subscription evac_sub connection 'host=nowhere.invalid dbname=x' publication p with (connect = false, slot_name = 'evac_slot')")
+	empty := outside(t, tr.To)
+	tr.copy(t)
+	tr.same(t)
+	const query = "select subname, subenabled, subslotname, subconninfo from pg_subscription s join pg_database d on d.oid = subdbid where datname = current_database()"
+	if here, there := psql(t, tr.From, "-Atc", query), psql(t, tr.To, "-Atc", query); here != there || here == "" {
+		t.Errorf("source has subscription %q, target %q", here, there)
 	}
+	tr.undo(t)
+	if diff := cmp.Diff(empty, outside(t, tr.To)); diff != "" {
+		t.Fatalf("undo left another target:\n%s", diff)
+	}
+	once(t, tr.From, "alter subscription evac_sub set (slot_name = none); drop subscription evac_sub")
 }
 
 // contrib uses the extensions that a server has.
@@ -76,14 +76,11 @@ end $$`
 func TestCopyExtensionRows(t *testing.T) {
 	t.Parallel()
 	dir := extension(t)
-	db := func() secret.DSN {
-		srv := testenv.OwnPostgres(t, testenv.Newer, func(o *servers.Options) { o.Settings["extension_control_path"] = dir + ":$system" })
-		if srv.Install.Major < 18 {
-			t.Fatalf("the newer server is PostgreSQL %d; this needs 18, whose extensions can stand anywhere", srv.Install.Major)
-		}
-		return testenv.Database(t, srv)
+	srv := testenv.OwnPostgres(t, testenv.Newer, func(o *servers.Options) { o.Settings["extension_control_path"] = dir + ":$system" })
+	if srv.Install.Major < 18 {
+		t.Fatalf("the newer server is PostgreSQL %d; this needs 18, whose extensions can stand anywhere", srv.Install.Major)
 	}
-	tr := newTripOn(t, db(), db(), `
+	tr := newTripOn(t, testenv.Database(t, srv), testenv.Database(t, srv), `
 		create schema own; create extension evac_test schema own;
 		insert into own.config values ('mine', false); update own.config set value = 'x' where builtin;
 		insert into own.plain values (1);

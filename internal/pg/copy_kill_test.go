@@ -191,11 +191,7 @@ func TestCopyKilledAtRandom(t *testing.T) {
 	}
 	k.until(false, random)
 	tr.same(t)
-	// Halfway back, then there again, then back.
 	k.until(true, k.atCommit(2))
-	k.until(false, random)
-	tr.same(t)
-	k.until(true, random)
 	if diff := cmp.Diff(empty, outside(t, tr.To)); diff != "" {
 		t.Fatalf("undo left another target:\n%s", diff)
 	}

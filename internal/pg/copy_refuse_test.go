@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/servers"
@@ -16,7 +14,7 @@ import (
 
 func TestCheckCopyRefuses(t *testing.T) {
 	t.Parallel()
-	older, newer := quietServer(t, testenv.Older), quietServer(t, testenv.Newer)
+	older, newer := testenv.Postgres(t, testenv.Older), testenv.Postgres(t, testenv.Newer)
 	fresh := func(srv *servers.Postgres, sql string) secret.DSN {
 		db := testenv.Database(t, srv)
 		once(t, db, sql)
@@ -72,37 +70,5 @@ func TestCheckCopyRefuses(t *testing.T) {
 				t.Errorf("kind is %v, want %v: %v", fault.KindOf(err), c.kind, err)
 			}
 		})
-	}
-}
-
-// Copy refuses by itself what a check would have, and changes nothing then.
-func TestCopyRefusesAFullTarget(t *testing.T) {
-	t.Parallel()
-	tr := newTrip(t, testenv.Older, testenv.Newer, "create table t (a int)")
-	once(t, tr.To, "create table mine (a int)")
-	before := outside(t, tr.To)
-	if _, err := Copy(t.Context(), tr.CopyOptions); err == nil || !strings.Contains(err.Error(), `table "public.mine"`) {
-		t.Fatal(err)
-	}
-	tr.undo(t)
-	if diff := cmp.Diff(before, outside(t, tr.To)); diff != "" {
-		t.Fatalf("the target was changed:\n%s", diff)
-	}
-}
-
-func TestCopyIsAlone(t *testing.T) {
-	t.Parallel()
-	tr := newTrip(t, testenv.Older, testenv.Newer, "create table t (a int)")
-	first, err := openTarget(t.Context(), tr.To, "first", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Copy(t.Context(), tr.CopyOptions); fault.KindOf(err) != fault.Busy {
-		t.Errorf("a second copy was let in: %v", err)
-	}
-	tr.Token = "first" // the same copy, taken over: the old session is ended
-	tr.copy(t)
-	if err := run(t.Context(), first.conn, "select 1"); err == nil {
-		t.Error("the session of the copy that was taken over still lives")
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/servers"
 	"github.com/evac-io/evac/internal/testenv"
@@ -189,121 +188,6 @@ func encoded(t testing.TB, srv *servers.Postgres, encoding string) secret.DSN {
 		}
 	})
 	return srv.DSN(name, "")
-}
-
-func TestCopyStartsOver(t *testing.T) {
-	t.Parallel()
-	tr := newTrip(t, testenv.Older, testenv.Newer, "create table t (a int primary key, b text default 'x'); insert into t select generate_series(1, 20000)")
-	cut := errors.New("cut off")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	tr.Save = func(context.Context, CopyState) error { cancel(cut); return cut }
-	if _, err := Copy(ctx, tr.CopyOptions); !errors.Is(err, cut) {
-		t.Fatal(err)
-	}
-	once(t, tr.From, "update t set b = 'written meanwhile' where a = 7")
-	tr.Save = func(_ context.Context, s CopyState) error { tr.saved = s; return nil }
-	result := tr.copy(t)
-	tr.same(t)
-	const says = "started over: the source was written since the copy was cut off"
-	if !tr.notes.noting(says) || !strings.Contains(strings.Join(result.Warnings, "\n"), says) {
-		t.Errorf("nothing says %q: notes %q, warnings %q", says, tr.notes.notes, result.Warnings)
-	}
-}
-
-func TestCopyGoesOn(t *testing.T) {
-	t.Parallel()
-	tr := newTrip(t, testenv.Older, testenv.Newer, "create table t (a int primary key); insert into t select generate_series(1, 20000)")
-	cut := errors.New("cut off")
-	tr.Save = func(context.Context, CopyState) error { return cut }
-	if _, err := Copy(t.Context(), tr.CopyOptions); !errors.Is(err, cut) {
-		t.Fatal(err)
-	}
-	once(t, tr.From, "select count(*) from t")
-	oid := psql(t, tr.To, "-Atc", "select 't'::regclass::oid, (select sum(xmin::text::bigint) from t)")
-	tr.Save = func(_ context.Context, s CopyState) error { tr.saved = s; return nil }
-	tr.copy(t)
-	tr.same(t)
-	if now := psql(t, tr.To, "-Atc", "select 't'::regclass::oid, (select sum(xmin::text::bigint) from t)"); now != oid {
-		t.Errorf("rows were copied again: table and writers are %s, were %s", now, oid)
-	}
-	if !tr.notes.noting("going on where the copy was cut off") {
-		t.Errorf("notes do not say that it goes on: %q", tr.notes.notes)
-	}
-}
-
-// A subscription comes disabled, and its undo leaves the publisher alone.
-func TestCopySubscription(t *testing.T) {
-	t.Parallel()
-	tr := newTrip(t, testenv.Older, testenv.Newer, `
-		create subscription sub connection 'host=nowhere.invalid dbname=x' publication p with (connect = false, slot_name = 'evac_slot')`)
-	empty := outside(t, tr.To)
-	tr.copy(t)
-	const query = "select subname, subenabled, subslotname, subconninfo from pg_subscription"
-	if here, there := psql(t, tr.From, "-Atc", query), psql(t, tr.To, "-Atc", query); here != there || here == "" {
-		t.Errorf("source has %q, target %q", here, there)
-	}
-	tr.undo(t)
-	if diff := cmp.Diff(empty, outside(t, tr.To)); diff != "" {
-		t.Errorf("undo left another target:\n%s", diff)
-	}
-	once(t, tr.From, "alter subscription sub set (slot_name = none); drop subscription sub")
-}
-
-// interrupter cancels when a note begins with a text.
-type interrupter struct {
-	*noted
-	at     string
-	cancel func()
-}
-
-func (i interrupter) Note(text string) {
-	i.noted.Note(text)
-	if strings.HasPrefix(text, i.at) {
-		i.cancel()
-	}
-}
-
-func TestCopyInterrupted(t *testing.T) {
-	t.Parallel()
-	tr := newTrip(t, testenv.Older, testenv.Newer, small)
-	for _, at := range []string{"making tables", `table "public.t"`, "building indexes", `index "public.t_v_idx"`, "gathering"} {
-		ctx, cancel := context.WithCancel(t.Context())
-		o := tr.CopyOptions
-		o.Progress = interrupter{tr.notes, at, cancel}
-		if _, err := Copy(ctx, o); fault.KindOf(err) != fault.Interrupted || strings.Contains(err.Error(), "\n") {
-			t.Errorf("interrupted at %s: %v", at, err)
-		}
-	}
-	tr.copy(t)
-	tr.same(t)
-}
-
-// An unlogged table is emptied by a crash of the target; the copy fills it again.
-func TestCopyAfterACrashOfTheTarget(t *testing.T) {
-	t.Parallel()
-	target := quietServer(t, testenv.Newer)
-	tr := newTripOn(t, testenv.Database(t, quietServer(t, testenv.Older)), testenv.Database(t, target), `
-		create unlogged table u (a int); insert into u select generate_series(1, 5000);
-		create table t (a int); insert into t select generate_series(1, 5000)`)
-	cut := errors.New("cut off")
-	tr.Save = func(context.Context, CopyState) error { return cut }
-	if _, err := Copy(t.Context(), tr.CopyOptions); !errors.Is(err, cut) {
-		t.Fatal(err)
-	}
-	once(t, tr.To, "checkpoint")
-	if err := target.Stop(t.Context(), servers.Immediate); err != nil {
-		t.Fatal(err)
-	}
-	again, err := servers.StartPostgres(t.Context(), servers.Options{
-		Install: target.Install, Dir: target.Dir, Port: target.Port, DieWithParent: true, Settings: map[string]string{"fsync": "off", "autovacuum": "off"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	*target = *again
-	tr.Save = func(_ context.Context, s CopyState) error { tr.saved = s; return nil }
-	tr.copy(t)
-	tr.same(t)
 }
 
 func TestCopyErrorsNameSideAndTable(t *testing.T) {

@@ -96,6 +96,12 @@ const notPermitted = "42501"
 // may be refused the owner, a privilege or a comment: that is left out, and
 // the ledger warns of it. Anything else refused is an error.
 func (t *target) apply(ctx context.Context, conn *pgx.Conn, e entry) error {
+	if e.Type == "SUBSCRIPTION" || e.Type == "PUBLICATION" {
+		var err error
+		if e, err = t.withoutNews(ctx, conn, e); err != nil {
+			return applyError(e, err)
+		}
+	}
 	if t.super {
 		return applyError(e, run(ctx, conn, e.SQL))
 	}
@@ -124,6 +130,36 @@ func (t *target) apply(ctx context.Context, conn *pgx.Conn, e entry) error {
 	}
 	return applyError(e, refused)
 }
+
+// withoutNews tries the entry and leaves out the parameters that the target
+// does not know: a pg_dump newer than the target writes them for a source that
+// does not know them either.
+func (t *target) withoutNews(ctx context.Context, conn *pgx.Conn, e entry) (entry, error) {
+	for {
+		if err := run(ctx, conn, "savepoint news"); err != nil {
+			return e, err
+		}
+		trial := run(ctx, conn, e.SQL)
+		if err := run(ctx, conn, "rollback to news; release news"); err != nil {
+			return e, err
+		}
+		name := unknownParameter.FindStringSubmatch(reasonOf(trial))
+		if code(trial) != syntaxError || name == nil {
+			return e, nil
+		}
+		older := regexp.MustCompile(`, `+name[1]+` = [^,)]*`).ReplaceAllString(e.SQL, "")
+		if older == e.SQL {
+			return e, nil
+		}
+		e.SQL = older
+	}
+}
+
+// syntaxError is the SQLSTATE of a parameter that is not known; its message
+// has the name in quotes in every language.
+const syntaxError = "42601"
+
+var unknownParameter = regexp.MustCompile(`"([a-z_]+)"`)
 
 // ownerLine is how pg_dump hands an object over, as the entry's last statement.
 var ownerLine = regexp.MustCompile(`\n+ALTER [^\n]* OWNER TO [^\n]*;\s*$`)
@@ -154,6 +190,9 @@ func (t *target) permitted(ctx context.Context, tx pgx.Tx, e entry) (bool, error
 }
 
 func reasonOf(err error) string {
+	if err == nil {
+		return ""
+	}
 	var server *pgconn.PgError
 	if errors.As(err, &server) {
 		return server.Message
