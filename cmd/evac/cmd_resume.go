@@ -63,22 +63,52 @@ func (a *app) resume(ctx context.Context, f resumeFlags) error {
 		if err != nil {
 			return err
 		}
-		for _, id := range f.confirm {
-			if _, err := j.Request(ctx, run, journal.NewEvent(journal.AskConfirm, a.actor(), trimStep(id), 0, journal.NoteBody{})); err != nil {
-				return err
-			}
+		living, err := holder(ctx, j, run)
+		switch {
+		case err != nil:
+			return err
+		case living != nil && len(f.confirm) == 0:
+			return conductedBy(run, living)
+		case living != nil:
+			return a.confirmSteps(ctx, j, run, f.confirm)
 		}
-		return a.conductAgain(ctx, j, run, f, true)
+		r, err := a.prepare(ctx, j, run, f)
+		if err != nil {
+			return err
+		}
+		if err := a.confirmSteps(ctx, j, run, f.confirm); err != nil {
+			return err
+		}
+		return r.conduct(ctx, true)
 	})
 }
 
-// conductAgain makes this process the run's conductor.
-func (a *app) conductAgain(ctx context.Context, j *journal.Journal, run string, f resumeFlags, goOn bool) error {
-	r, err := a.prepare(ctx, j, run, f)
+// conductedBy refuses what only a run's conductor may do.
+func conductedBy(run string, by *journal.Holder) error {
+	return fault.New(fault.Busy, fmt.Sprintf("run %q is conducted by %s", run, by),
+		fmt.Sprintf("follow it with evac status %s --watch; evac hold --run %s makes it wait", run, run))
+}
+
+// confirmSteps lets lasting steps run; a living conductor goes on with them.
+func (a *app) confirmSteps(ctx context.Context, j *journal.Journal, run string, ids []string) error {
+	st, err := j.Load(ctx, run)
 	if err != nil {
 		return err
 	}
-	return r.conduct(ctx, goOn)
+	for _, id := range trimSteps(ids) {
+		if st.Node(id) == nil {
+			return fault.New(fault.Invalid, fmt.Sprintf("no step %q to confirm in run %q", id, run), "evac status "+run)
+		}
+		asked, err := j.Request(ctx, run, journal.NewEvent(journal.AskConfirm, a.actor(), id, 0, journal.NoteBody{}))
+		if err != nil {
+			return err
+		}
+		answer, err := awaitAnswer(ctx, j, run, asked)
+		if err := errors.Join(err, a.answered(run, answer)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // resumption is a run that is ready to go on under this process.

@@ -175,7 +175,7 @@ func refuseUnfinished(ctx context.Context, j *journal.Journal, runbook string) e
 		return err
 	}
 	if by != nil {
-		return fault.New(fault.Busy, fmt.Sprintf("run %q of this runbook is conducted by %s", run, by), fmt.Sprintf("evac status %s --watch", run))
+		return conductedBy(run, by)
 	}
 	return fault.New(fault.Held, fmt.Sprintf("run %q of this runbook is not finished", run),
 		fmt.Sprintf("evac status %s, then evac resume, evac undo or evac abort --run %s", run, run))

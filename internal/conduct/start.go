@@ -23,7 +23,7 @@ func Start(ctx context.Context, o Options, p *Program, checked []Checked) (run s
 	if err := Problems(checked); err != nil {
 		return "", err
 	}
-	if err := faultsExist(o.Faults, p); err != nil {
+	if err := errors.Join(faultsExist(o.Faults, p), confirmedExist(o.Confirmed, p)); err != nil {
 		return "", err
 	}
 	frozen, err := p.freeze()
@@ -177,4 +177,16 @@ func faultsExist(faults map[string]string, p *Program) error {
 		}
 	}
 	return nil
+}
+
+// confirmedExist refuses a misspelt confirmation: the run would hold for it
+// when nobody expects that.
+func confirmedExist(ids []string, p *Program) error {
+	var errs []error
+	for _, id := range ids {
+		if p.Node(id) == nil {
+			errs = append(errs, fault.New(fault.Invalid, "no step "+quote(id)+" to confirm", "evac check lists the steps"))
+		}
+	}
+	return errors.Join(errs...)
 }
