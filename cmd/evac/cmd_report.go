@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evac-io/evac/internal/demo"
+	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/journal"
 	"github.com/evac-io/evac/internal/report"
 )
@@ -20,6 +21,11 @@ func (a *app) reportCommand() *cobra.Command {
 		Short: "The after-action report, in Markdown",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.look(cmd.Context(), args, func(ctx context.Context, j *journal.Journal, run string) error {
+				if extra != "" {
+					if _, err := os.Stat(extra); err != nil {
+						return fault.Wrap(fault.Invalid, "read traffic", err, "docs/json.md says what the file holds")
+					}
+				}
 				more, err := report.ReadExtra(extra)
 				if err != nil {
 					return err

@@ -147,6 +147,9 @@ func (s *show) aloneResult(st *journal.State, n *journal.NodeState, found json.R
 		}
 	}
 	delete(fields, differencesField) // each has been an object of its own
+	for _, own := range []string{"type", "exit", "error", "hints"} {
+		delete(fields, own) // the result's: a shell step's exit status is in its step.ran
+	}
 	fields["run"], fields["head"], fields["result"] = st.Run, st.Head, st.Result
 	sentence := fmt.Sprintf("%s: %s; run %s, head %s", n.ID, n.Phase, st.Run, st.Head)
 	if err != nil {
