@@ -188,10 +188,11 @@ func versionName(version int) string { return fmt.Sprintf("%d.%d", version/10000
 // fill does the copy, phase by phase; each leaves out what the ledger has.
 func (c *copier) fill(ctx context.Context) error {
 	c.Progress.Note("reading the schema")
-	before, after, err := c.readSchema(ctx)
+	entries, err := c.readSchema(ctx)
 	if err != nil {
 		return err
 	}
+	before, after := splitSections(entries)
 	plan, err := planAfter(ctx, c.source.conn, after)
 	if err != nil {
 		return err
@@ -203,7 +204,7 @@ func (c *copier) fill(ctx context.Context) error {
 		{"making roles", c.makeGlobals},
 		{"making tables", func(ctx context.Context) error { return c.makeBefore(ctx, before) }},
 		{"copying rows", c.copyData},
-		{"setting sequences", func(ctx context.Context) error { return copySequences(ctx, c.source.conn, c.target) }},
+		{"setting sequences", func(ctx context.Context) error { return copySequences(ctx, c.source, c.target) }},
 		{"building indexes", func(ctx context.Context) error { return c.buildIndexes(ctx, plan.Tables) }},
 		{"making constraints, triggers and views", func(ctx context.Context) error { return c.makeRest(ctx, plan) }},
 		{"setting the database", c.setDatabase},

@@ -35,27 +35,28 @@ object as (
 		format('alter subscription %1$I disable; alter subscription %1$I set (slot_name = none); drop subscription %1$I', s.subname)
 	from pg_catalog.pg_subscription s join pg_catalog.pg_database d on d.oid = s.subdbid where d.datname = current_database()
 	union all
-	select 4, k.what, format('%s.%s', s.nspname, c.relname), format('drop %s if exists %I.%I cascade', k.what, s.nspname, c.relname)
+	-- partitions before their parents, whose fall would take them all at once
+	select case when c.relispartition and c.relkind = 'r' then 4 else 5 end, k.what, format('%s.%s', s.nspname, c.relname), format('drop %s if exists %I.%I cascade', k.what, s.nspname, c.relname)
 	from pg_catalog.pg_class c join space s on s.oid = c.relnamespace
 	join (values ('r', 'table'), ('p', 'table'), ('v', 'view'), ('m', 'materialized view'), ('f', 'foreign table'), ('S', 'sequence')) k(kind, what)
 		on k.kind = c.relkind::text
 	where not exists (select from member where classid = 'pg_class'::regclass and objid = c.oid)
 		and (c.relkind <> 'S' or not exists (select from auto where classid = 'pg_class'::regclass and objid = c.oid))
 	union all
-	select 5, i.type, i.identity, format('drop %s if exists %s cascade', case when l.class = 'pg_proc'::regclass then 'routine'
+	select 6, i.type, i.identity, format('drop %s if exists %s cascade', case when l.class = 'pg_proc'::regclass then 'routine'
 			when i.type = 'statistics object' then 'statistics' else replace(i.type, '-', ' ') end, i.identity)
 	from loose l cross join lateral pg_catalog.pg_identify_object(l.class, l.oid, 0) i
 	where not exists (select from member where classid = l.class and objid = l.oid)
 		and not exists (select from pg_catalog.pg_depend where classid = l.class and objid = l.oid and deptype = 'i')
 	union all
-	select 6, 'transform', i.identity, format('drop transform if exists for %s language %I cascade', format_type(t.trftype, null), l.lanname)
+	select 7, 'transform', i.identity, format('drop transform if exists for %s language %I cascade', format_type(t.trftype, null), l.lanname)
 	from pg_catalog.pg_transform t join pg_catalog.pg_language l on l.oid = t.trflang
 	cross join lateral pg_catalog.pg_identify_object('pg_transform'::regclass, t.oid, 0) i
 	where not exists (select from member where classid = 'pg_transform'::regclass and objid = t.oid)
 	union all
-	select 7, 'schema', s.nspname, format('drop schema if exists %I cascade', s.nspname) from space s where s.nspname <> 'public'
+	select 8, 'schema', s.nspname, format('drop schema if exists %I cascade', s.nspname) from space s where s.nspname <> 'public'
 	union all
-	select 8, 'extension', e.extname, format('drop extension if exists %I cascade', e.extname) from pg_catalog.pg_extension e where e.extname <> all($1::text[])
+	select 9, 'extension', e.extname, format('drop extension if exists %I cascade', e.extname) from pg_catalog.pg_extension e where e.extname <> all($1::text[])
 	union all
 	select 1, 'default privileges', coalesce(pg_get_userbyid(a.defaclrole) || ' in ' || n.nspname, pg_get_userbyid(a.defaclrole)), (
 		select string_agg(sql, '; ' order by back, sql) from (

@@ -26,7 +26,10 @@ func (l *lane) close(ctx context.Context) error {
 // move copies one chunk and enters it in the ledger, in one transaction of the
 // target. moved is told of bytes as they pass.
 func (l *lane) move(ctx context.Context, c chunk, moved func(bytes int64)) error {
-	err := run(ctx, l.target, "begin")
+	err := unlock(ctx, l.source)
+	if err == nil {
+		err = run(ctx, l.target, "begin")
+	}
 	var sum amount
 	if err == nil {
 		switch c.What {

@@ -6,26 +6,15 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/sync/errgroup"
 )
 
-// readSchema reads both sections of the source's schema as the snapshot sees
-// it.
-func (c *copier) readSchema(ctx context.Context) (before, after []entry, err error) {
+// readSchema reads the source's schema as the snapshot sees it.
+func (c *copier) readSchema(ctx context.Context) ([]entry, error) {
 	more, err := c.dumpOptions(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		before, err = c.dump.dump(ctx, c.From, "pre-data", c.source.ID, more...)
-		return err
-	})
-	group.Go(func() (err error) {
-		after, err = c.dump.dump(ctx, c.From, "post-data", c.source.ID, more...)
-		return err
-	})
-	return before, after, group.Wait()
+	return c.dump.dump(ctx, c.From, c.source.ID, more...)
 }
 
 // dumpOptions are what pg_dump needs to know of these two servers.

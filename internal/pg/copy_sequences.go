@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -27,9 +28,13 @@ type sequence struct {
 
 // copySequences sets every sequence of the target to where the source's stands
 // now: a sequence moves outside of transactions, so a snapshot does not hold it.
-func copySequences(ctx context.Context, source *pgx.Conn, t *target) error {
-	sequences, err := readSequences(ctx, source)
+func copySequences(ctx context.Context, from *snapshot, t *target) error {
+	source, err := from.connect(ctx)
 	if err != nil {
+		return fmt.Errorf("copy sequences: %w", err)
+	}
+	sequences, err := readSequences(ctx, source)
+	if err := errors.Join(err, hangUp(ctx, source)); err != nil {
 		return fmt.Errorf("copy sequences: read source: %w", err)
 	}
 	for len(sequences) > 0 {

@@ -206,6 +206,7 @@ func TestCopyErrorsNameSideAndTable(t *testing.T) {
 			once(t, source, c.source)
 			once(t, target, c.target)
 			l := &lane{dial(t, source), dial(t, target)}
+			execSQL(t, l.source, beginSnapshot+"; savepoint unlocked")
 			err := l.move(t.Context(), chunk{What: chunkTable, Schema: "public", Table: "t", Columns: []string{"a"}, Past: -1}, func(int64) {})
 			if err == nil || !strings.HasPrefix(err.Error(), `copy table "public.t": `+c.says) {
 				t.Errorf("error is %v, want … %s", err, c.says)

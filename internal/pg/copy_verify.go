@@ -101,6 +101,9 @@ func compareCounts(ctx context.Context, source *snapshot, to secret.DSN, jobs in
 	}
 	err = work(ctx, jobs, tables, open, func(ctx context.Context, l *lane, c chunk) error {
 		sql := fmt.Sprintf("select count(*) from only %s %s", Quote(c.Schema, c.Table), c.Filter)
+		if err := unlock(ctx, l.source); err != nil {
+			return fmt.Errorf("count %s: %w", c, err)
+		}
 		var here, there int64
 		if err := l.source.QueryRow(ctx, sql).Scan(&here); err != nil {
 			return fmt.Errorf("count %s: read source: %w", c, err)

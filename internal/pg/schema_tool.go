@@ -95,11 +95,11 @@ func askVersion(ctx context.Context, path string) (PgDump, error) {
 	return PgDump{Path: path, Major: major, Text: m[1]}, err
 }
 
-// dump runs pg_dump for one section ("pre-data", "post-data") of the source as
-// the snapshot sees it. The password travels in the environment alone, and the
+// dump runs pg_dump for the schema of the source as the snapshot sees it: the
+// sections before and after the data. The password travels in the environment alone, and the
 // script (it can hold those of user mappings) stays in memory.
-func (d PgDump) dump(ctx context.Context, dsn secret.DSN, section, snapshot string, more ...string) ([]entry, error) {
-	args := append([]string{"--verbose", "--section=" + section, "--snapshot=" + snapshot,
+func (d PgDump) dump(ctx context.Context, dsn secret.DSN, snapshot string, more ...string) ([]entry, error) {
+	args := append([]string{"--verbose", "--section=pre-data", "--section=post-data", "--snapshot=" + snapshot,
 		"--no-blobs", "--dbname=" + dsn.WithoutPassword()}, more...)
 	cmd := exec.CommandContext(ctx, d.Path, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "PGAPPNAME="+applicationName)
@@ -112,7 +112,11 @@ func (d PgDump) dump(ctx context.Context, dsn secret.DSN, section, snapshot stri
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, fault.Wrap(fault.Failed, fmt.Sprintf("read schema (%s) of source with %s", section, d.Path), errors.New(complaint(dsn, said.String(), err)), "")
+		hint, what := "", complaint(dsn, said.String(), err)
+		if strings.Contains(what, "out of shared memory") {
+			hint = "raise max_locks_per_transaction on the source: pg_dump locks every table at once"
+		}
+		return nil, fault.Wrap(fault.Failed, "read schema of source with "+d.Path, errors.New(what), hint)
 	}
 	return splitScript(out.String())
 }

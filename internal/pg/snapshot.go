@@ -57,10 +57,20 @@ func (s *snapshot) join(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := run(ctx, conn, beginSnapshot+"; set transaction snapshot "+Literal(s.ID)); err != nil {
+	if err := run(ctx, conn, beginSnapshot+"; set transaction snapshot "+Literal(s.ID)+"; savepoint unlocked"); err != nil {
 		return nil, errors.Join(fmt.Errorf("join snapshot %s of source: %w", s.ID, err), hangUp(ctx, conn))
 	}
 	return conn, nil
+}
+
+// unlock gives back the locks that a session which joined has taken so far: it
+// reads every table of a database in one transaction, and a server has room for
+// a limited number of locks.
+func unlock(ctx context.Context, conn *pgx.Conn) error {
+	if err := run(ctx, conn, "rollback to unlocked"); err != nil {
+		return fmt.Errorf("read source: %w", err)
+	}
+	return nil
 }
 
 // connect opens a session on the source that is in no transaction.
