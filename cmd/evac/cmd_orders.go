@@ -172,7 +172,7 @@ func holder(ctx context.Context, j *journal.Journal, run string) (*journal.Holde
 			return r.Holder, nil
 		}
 	}
-	return nil, fmt.Errorf("run %q: %w", run, journal.ErrNoRun)
+	return nil, fault.Wrap(fault.Invalid, fmt.Sprintf("find run %q", run), journal.ErrNoRun, "evac runs")
 }
 
 // runOrder makes a command that asks something of the run as a whole.

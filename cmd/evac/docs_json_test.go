@@ -135,6 +135,7 @@ func realObjects(t *testing.T) map[string]paths {
 	for line := range strings.Lines(strings.TrimSpace(jsonCommands)) {
 		var out bytes.Buffer
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
 		cmd.Dir, cmd.Env, cmd.Stdout = r.dir, r.env, &out
 		var exit *exec.ExitError
 		if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
@@ -213,7 +214,7 @@ evac postgres verify --from env:EVAC_VAR_old --to env:EVAC_VAR_new --json
 evac postgres freeze --database env:EVAC_VAR_spare --settle 100ms --json
 evac status --json
 evac postgres freeze --database env:EVAC_VAR_spare --settle 100ms --undo --json
-evac step wait --for 30s >/dev/null 2>&1 & until evac status --json | grep -q '"running"'; do sleep 0.05; done; evac status --json; kill $!; wait
+evac step wait --for 30s >/dev/null 2>&1 & until evac status --json | grep -q '"running"'; do sleep 0.05; done; evac status --json; kill -9 $!; wait
 evac step wait --for 1300ms --json
 evac step shell --run 'echo there' --json
 evac nonsense --json

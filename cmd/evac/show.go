@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -163,6 +164,7 @@ const differencesField = "differences"
 
 // difference is one row or object that is not the same on both sides.
 type difference struct {
+	Class  string          `json:"class"` // row, or what else differs
 	Table  string          `json:"table"`
 	Kind   string          `json:"kind"`
 	Key    json.RawMessage `json:"key"`
@@ -206,11 +208,7 @@ func (r redacting) Write(line []byte) (int, error) {
 // (SIGPIPE) the run goes on.
 func (s *show) interrupts(ctx context.Context) <-chan struct{} {
 	signals := make(chan os.Signal, 8)
-	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE} {
-		if !signal.Ignored(sig) {
-			signal.Notify(signals, sig)
-		}
-	}
+	signal.Notify(signals, notIgnored(syscall.SIGTERM, syscall.SIGPIPE, os.Interrupt, syscall.SIGHUP)...)
 	stop := make(chan struct{}, 2)
 	go func() {
 		defer signal.Stop(signals)
@@ -237,7 +235,13 @@ func (s *show) interrupts(ctx context.Context) <-chan struct{} {
 
 // untilInterrupted is a context that ends with the first interrupt.
 func (a *app) untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	return signal.NotifyContext(ctx, notIgnored(syscall.SIGTERM, os.Interrupt)...)
+}
+
+// notIgnored leaves out signals that whoever started evac has it ignore; the
+// first is never left out.
+func notIgnored(first os.Signal, more ...os.Signal) []os.Signal {
+	return append([]os.Signal{first}, slices.DeleteFunc(more, signal.Ignored)...)
 }
 
 // ask asks the person at the terminal what to do while the run holds, and
