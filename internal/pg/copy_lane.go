@@ -26,29 +26,32 @@ func (l *lane) close(ctx context.Context) error {
 // move copies one chunk and enters it in the ledger, in one transaction of the
 // target. moved is told of bytes as they pass.
 func (l *lane) move(ctx context.Context, c chunk, moved func(bytes int64)) error {
-	err := unlock(ctx, l.source)
-	if err == nil {
-		err = run(ctx, l.target, "begin")
-	}
-	var sum amount
-	if err == nil {
-		switch c.What {
-		case chunkObjects:
-			sum, err = l.moveObjects(ctx, c, moved)
-		default:
-			sum, err = l.stream(ctx, c, moved)
-		}
-	}
-	if err == nil {
-		err = chunkDone(ctx, l.target, c, sum)
-	}
-	if err == nil {
-		if err = run(ctx, l.target, "commit"); err != nil {
-			err = fmt.Errorf("commit on target: %w", err)
-		}
-	}
-	if err != nil {
+	if err := l.transact(ctx, c, moved); err != nil {
 		return fmt.Errorf("copy %s: %w", c, err)
+	}
+	return nil
+}
+
+func (l *lane) transact(ctx context.Context, c chunk, moved func(bytes int64)) error {
+	if err := unlock(ctx, l.source); err != nil {
+		return err
+	}
+	if err := run(ctx, l.target, "begin"); err != nil {
+		return fmt.Errorf("write target: %w", err)
+	}
+	transfer := l.stream
+	if c.What == chunkObjects {
+		transfer = l.moveObjects
+	}
+	sum, err := transfer(ctx, c, moved)
+	if err != nil {
+		return err
+	}
+	if err := chunkDone(ctx, l.target, c, sum); err != nil {
+		return err
+	}
+	if err := run(ctx, l.target, "commit"); err != nil {
+		return fmt.Errorf("commit on target: %w", err)
 	}
 	return nil
 }

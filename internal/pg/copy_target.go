@@ -2,6 +2,8 @@ package pg
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -73,8 +75,11 @@ func (t *target) connectWorker(ctx context.Context) (*pgx.Conn, error) {
 }
 
 // application marks the sessions of this copy, so that a later attempt knows
-// them. It is bounded by the server at 63 bytes.
-func (t *target) application() string { return fmt.Sprintf("%s %.40s", applicationName, t.token) }
+// them. The server cuts it at 63 bytes, so the token stands in it as a digest.
+func (t *target) application() string {
+	sum := sha256.Sum256([]byte(t.token))
+	return applicationName + " " + hex.EncodeToString(sum[:8])
+}
 
 func (t *target) close(ctx context.Context) error { return hangUp(ctx, t.conn) }
 
