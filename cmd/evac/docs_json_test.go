@@ -135,7 +135,6 @@ func realObjects(t *testing.T) map[string]paths {
 	for line := range strings.Lines(strings.TrimSpace(jsonCommands)) {
 		var out bytes.Buffer
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
 		cmd.Dir, cmd.Env, cmd.Stdout = r.dir, r.env, &out
 		var exit *exec.ExitError
 		if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
