@@ -21,7 +21,7 @@ prepare: ## installs what the tests need (apt or brew, pip)
 	scripts/prepare
 
 unit:
-	go test ./...
+	@dir=$$(scripts/fast-tmp) && trap 'rm -rf "$$dir"' EXIT && set -x && TMPDIR="$$dir" go test ./...
 
 lint: ## formatting, vet, staticcheck, unchecked errors, generated files, walls
 	@test -z "$$(gofmt -l cmd internal examples)" || { gofmt -l cmd internal examples; echo 'run gofmt -w on these'; exit 1; }
