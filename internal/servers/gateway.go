@@ -254,10 +254,31 @@ func (g *Gateway) Reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reload %s: %w", g.Program.Name, err)
 	}
-	if err := syscall.Kill(g.process.pid, syscall.SIGUSR2); err != nil {
+	if err := g.reload(ctx, identity(info)); err != nil {
 		return fmt.Errorf("reload %s: %w", g.Program.Name, err)
 	}
-	return g.answers(ctx, identity(info))
+	return nil
+}
+
+// reloadPatience is how long one signal may take to have its effect.
+const reloadPatience = 8 * time.Second
+
+// reload asks again if nothing comes of a signal: HAProxy's master can miss
+// one while it is still busy with the reload before.
+func (g *Gateway) reload(ctx context.Context, old string) error {
+	var err error
+	for range 3 {
+		if err = syscall.Kill(g.process.pid, syscall.SIGUSR2); err != nil {
+			return err
+		}
+		patience, cancel := context.WithTimeout(ctx, reloadPatience)
+		err = g.answers(patience, old)
+		cancel()
+		if err == nil || ctx.Err() != nil || !g.process.alive() {
+			return err
+		}
+	}
+	return err
 }
 
 // Stop ends the gateway and waits until it has gone.

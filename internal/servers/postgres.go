@@ -125,6 +125,9 @@ func StartPostgres(ctx context.Context, o Options) (*Postgres, error) {
 	}
 	account, err := serverAccount()
 	if err == nil {
+		err = p.awaitEnd(ctx)
+	}
+	if err == nil {
 		err = p.prepare(ctx, o, account)
 	}
 	if err == nil {
@@ -135,6 +138,28 @@ func StartPostgres(ctx context.Context, o Options) (*Postgres, error) {
 		return nil, errors.Join(err, os.RemoveAll(p.Socket))
 	}
 	return p, nil
+}
+
+// endingLimit is how long a server that takes no sessions any more may take
+// to end.
+const endingLimit = 30 * time.Second
+
+// awaitEnd waits for a server of the same directory that is just ending: it
+// holds the lock file until then. Whether it ended in time, the next start
+// tells.
+func (p *Postgres) awaitEnd(ctx context.Context) error {
+	file, err := readPIDFile(p.DataDir())
+	if err != nil {
+		return nil //nolint:nilerr // none has run there, or its file says nothing
+	}
+	old := &process{pid: file.pid}
+	waiting, cancel := context.WithTimeout(ctx, endingLimit)
+	defer cancel()
+	err = until(waiting, pollEvery, func() (bool, error) { return !old.alive() || !servesData(file.pid, p.DataDir()), nil })
+	if ctx.Err() != nil {
+		return err
+	}
+	return nil
 }
 
 // prepare makes the directories, and the data directory by initdb or from a
