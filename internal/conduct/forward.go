@@ -119,7 +119,7 @@ func (c *conductor) look(n *journal.NodeState) {
 		c.lookGate(n)
 	case n.Class == journal.ClassChecklist:
 		c.lookChecklist(n)
-	case !c.o.Now().Before(retryAt(n)) && len(c.active) < c.st.Body.Parallel:
+	case retryDue(n, c.o.Now()) && len(c.active) < c.st.Body.Parallel:
 		delete(c.agenda.waiting, n.ID)
 		c.startStep(n)
 	}
@@ -127,7 +127,7 @@ func (c *conductor) look(n *journal.NodeState) {
 
 func (c *conductor) startStep(n *journal.NodeState) {
 	node := c.p.Node(n.ID)
-	if n.Phase == journal.Waiting && c.o.Now().Before(retryAt(n)) {
+	if n.Phase == journal.Waiting && !retryDue(n, c.o.Now()) {
 		c.agenda.waiting[n.ID] = true
 		return
 	}

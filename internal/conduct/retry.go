@@ -51,3 +51,10 @@ func retryAt(n *journal.NodeState) time.Time {
 	}
 	return n.Ended.Add(time.Duration(n.Fail.RetryInMS) * time.Millisecond)
 }
+
+// retryDue tells whether a step that waits between two tries may begin again:
+// its time has come, or the clock has gone back behind its failure and tells
+// nothing any more.
+func retryDue(n *journal.NodeState, now time.Time) bool {
+	return !now.Before(retryAt(n)) || now.Before(n.Ended)
+}

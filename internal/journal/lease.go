@@ -117,7 +117,7 @@ func (l *Lease) Append(ctx context.Context, events ...Event) ([]Event, error) {
 		if lag <= l.lag+clockSlack {
 			return nil, nil
 		}
-		text := fmt.Sprintf("the clock went back by %s: times stand still at %s until it has caught up", lag, t.at.Format(time.RFC3339))
+		text := fmt.Sprintf("the clock went back by %s: times stand still at %s until it has caught up", lag.Round(time.Second), t.at.Format(time.RFC3339))
 		return []Event{NewEvent(RunNote, "evac", "", 0, NoteBody{Text: text})}, nil
 	})
 	if err == nil && (lag == 0 || lag > l.lag+clockSlack) {

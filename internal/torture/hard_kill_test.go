@@ -141,7 +141,7 @@ func TestTortureAlone(t *testing.T) {
 func TestTortureHeld(t *testing.T) {
 	evac := parallel(t)
 	held := commitsUntilHeld(t, evac)
-	everyKill(t, 1, func(t *testing.T, k kill, what string) bool {
+	everyKill(t, 2, func(t *testing.T, k kill, what string) bool {
 		n := nightOf(t, evac, signalNight)
 		n.write("go", "")
 		cmd := n.command(context.Background(), "run", "night.hcl", "--wait", "--fail", "shell.next")
