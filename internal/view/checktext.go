@@ -159,7 +159,11 @@ const mostActions = 20
 func (n CheckNode) writePlan(p *Paper) {
 	if n.Plan == nil {
 		if len(n.PlanAfter) > 0 {
-			p.field(nodeIndent, "Does", text.Clean(n.What)+", the details "+knownAfter(n.PlanAfter))
+			known := knownAfter(n.PlanAfter)
+			if n.What != "" {
+				known = text.Clean(n.What) + ", the details " + known
+			}
+			p.field(nodeIndent, "Does", known)
 		}
 		return
 	}
