@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/runbook"
 	"github.com/evac-io/evac/internal/runbook/syntax"
+	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/step"
 	"github.com/evac-io/evac/internal/view/text"
 )
@@ -120,20 +122,18 @@ func (a *app) program(bound *runbook.Bound, file string) (*conduct.Program, erro
 	return conduct.FromRunbook(bound, filepath.Dir(absolute), absolute, a.kinds), nil
 }
 
-// values gathers the variables: --var over --var-file over the environment
-// over what the journal kept (fixed). Defaults and the prompt come after.
+// values gathers the variables: --var over --var-file over what the journal
+// kept (fixed) over the environment. Defaults and the prompt come after.
 func (a *app) values(book *runbook.Runbook, v variableFlags, fixed map[string]any) (map[string]any, error) {
 	values := map[string]any{}
-	for name, value := range fixed {
-		values[name] = value
-	}
 	declared := map[string]*runbook.Variable{}
 	for _, variable := range book.Variables {
 		declared[variable.Name] = variable
-		if text, ok := os.LookupEnv("EVAC_VAR_" + variable.Name); ok {
+		if text, ok := os.LookupEnv(secret.VariablePrefix + variable.Name); ok {
 			values[variable.Name] = text
 		}
 	}
+	maps.Copy(values, fixed)
 	if err := valuesFromFiles(v.files, declared, values); err != nil {
 		return nil, err
 	}

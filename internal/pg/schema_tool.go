@@ -102,7 +102,7 @@ func (d PgDump) dump(ctx context.Context, dsn secret.DSN, snapshot string, more 
 	args := append([]string{"--verbose", "--section=pre-data", "--section=post-data", "--snapshot=" + snapshot,
 		"--no-blobs", "--dbname=" + dsn.WithoutPassword()}, more...)
 	cmd := exec.CommandContext(ctx, d.Path, args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "PGAPPNAME="+applicationName)
+	cmd.Env = append(secret.Environ(), "LC_ALL=C", "PGAPPNAME="+applicationName)
 	if pw := dsn.Password(); pw != "" {
 		cmd.Env = append(cmd.Env, "PGPASSWORD="+pw)
 	}

@@ -31,9 +31,34 @@ func (d DSN) Password() string {
 		if pw, ok := u.User.Password(); ok {
 			return pw
 		}
-		return u.Query().Get("password")
+		if u.Host == unreadable {
+			return roughPassword(d.text)
+		}
 	}
-	return keywords(d.text)["password"]
+	return d.keyword("password")
+}
+
+// unreadable stands for the host of what cannot be read as a URL.
+const unreadable = "unreadable-dsn"
+
+// roughPassword is what stands where a password does: it must be hidden even
+// if the rest is wrong.
+func roughPassword(text string) string {
+	_, rest, _ := strings.Cut(text, "//")
+	at := strings.LastIndexByte(rest, '@')
+	if at < 0 {
+		return text
+	}
+	_, pw, _ := strings.Cut(rest[:at], ":")
+	return pw
+}
+
+// keyword is the value of a parameter, "" if it is not among them.
+func (d DSN) keyword(name string) string {
+	if u := d.url(); u != nil {
+		return u.Query().Get(name)
+	}
+	return keywords(d.text)[name]
 }
 
 // WithoutPassword is the connection string without its passwords, for another
@@ -108,7 +133,7 @@ func (d DSN) url() *url.URL {
 	u, err := url.Parse(d.text)
 	if err != nil {
 		// Unreadable as a URL: show nothing of it.
-		return &url.URL{Host: "unreadable-dsn"}
+		return &url.URL{Host: unreadable}
 	}
 	return u
 }

@@ -3,8 +3,12 @@ package secret
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"net/url"
 	"sort"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -20,16 +24,44 @@ type Redactor struct {
 // without wrecking everything else.
 const shortest = 4
 
-// Add makes a text known, also as it looks in a URL and in base64.
+// Add makes a text known, also as it looks in a URL, in base64 and in quotes,
+// and the lines of one that has several (a private key).
 func (r *Redactor) Add(text string) {
 	if len(text) < shortest {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, form := range []string{text, url.QueryEscape(text), url.PathEscape(text), base64.StdEncoding.EncodeToString([]byte(text))} {
+	for _, form := range forms(text) {
 		r.add([]byte(form))
 	}
+	if lines := strings.Split(text, "\n"); len(lines) > 1 {
+		for _, line := range lines {
+			if line = strings.TrimSpace(line); len(line) >= longLine {
+				r.add([]byte(line))
+			}
+		}
+	}
+}
+
+// longLine is the length from which a line of a secret is one by itself.
+const longLine = 12
+
+// forms are the ways in which other programs write a text.
+func forms(text string) []string {
+	inJSON, err := json.Marshal(text)
+	if err != nil { // a string can always be written
+		panic("evac: internal error: " + err.Error())
+	}
+	all := []string{
+		text, url.QueryEscape(text), url.PathEscape(text), url.UserPassword("", text).String()[1:],
+		inner(string(inJSON)), inner(strconv.Quote(text)), strings.ReplaceAll(text, `'`, `'\''`),
+		strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text), strings.ReplaceAll(text, `'`, `''`), hex.EncodeToString([]byte(text)),
+	}
+	for _, coding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		all = append(all, coding.EncodeToString([]byte(text)))
+	}
+	return all
 }
 
 func (r *Redactor) add(form []byte) {
@@ -43,11 +75,21 @@ func (r *Redactor) add(form []byte) {
 	sort.SliceStable(r.needle, func(i, j int) bool { return len(r.needle[i]) > len(r.needle[j]) })
 }
 
-// AddDSN makes the password of a connection string known, and the string.
+// inner is a quoted text without its quotes.
+func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
+
+// AddDSN makes the passwords of a connection string known, and the string.
 func (r *Redactor) AddDSN(d DSN) {
-	if pw := d.Password(); pw != "" {
-		r.Add(pw)
-		r.Add(d.Reveal())
+	secrets := []string{d.Password()}
+	for _, name := range passwordKeywords {
+		secrets = append(secrets, d.keyword(name))
+	}
+	if strings.Join(secrets, "") == "" {
+		return
+	}
+	user, _, _, _ := d.parts()
+	for _, text := range append(secrets, d.Reveal(), user+":"+secrets[0]) { // the last as HTTP's basic authentication encodes it
+		r.Add(text)
 	}
 }
 

@@ -185,9 +185,7 @@ func (s *Shell) wrong(ctx context.Context, env *step.Env, d data) error {
 
 // environ is the environment of all of the step's commands.
 func (s *Shell) environ(env *step.Env) []string {
-	all := slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "EVAC_VAR_") || strings.HasPrefix(v, "EVAC_DRILL=")
-	})
+	all := slices.DeleteFunc(secret.Environ(), func(v string) bool { return strings.HasPrefix(v, "EVAC_DRILL=") })
 	for name, value := range s.Env {
 		all = append(all, name+"="+value.Reveal())
 	}
