@@ -20,6 +20,7 @@ type KindLine struct {
 	Kind    string      `json:"kind"`
 	Effect  step.Effect `json:"effect"`
 	Summary string      `json:"summary"`
+	varies  bool        // a step's fields may change the effect
 }
 
 // Kinds makes the list of a registry.
@@ -27,7 +28,7 @@ func Kinds(r *step.Registry) KindsPage {
 	var page KindsPage
 	for _, name := range r.Names() {
 		k, _, _ := r.Kind(name) // it is of Names
-		page.Kinds = append(page.Kinds, KindLine{Kind: name, Effect: k.Effect, Summary: k.Summary})
+		page.Kinds = append(page.Kinds, KindLine{Kind: name, Effect: k.Effect, Summary: k.Summary, varies: varies(k)})
 	}
 	return page
 }
@@ -51,7 +52,7 @@ func (k KindsPage) Markdown() string {
 	b.WriteString("# Kinds of steps\n\nA step is of one kind. These pages are made from the code: `evac kinds` and `evac kinds KIND` print them too.\n\n")
 	t := text.NewTable("Kind", "What it does", "Effect")
 	for _, kind := range k.Kinds {
-		t.Row(fmt.Sprintf("[`%s`](%s.md)", kind.Kind, kind.Kind), kind.Summary, effectWords(kind.Effect))
+		t.Row(fmt.Sprintf("[`%s`](%s.md)", kind.Kind, kind.Kind), kind.Summary, variedEffect(kind.Effect, kind.varies))
 	}
 	b.WriteString(t.Markdown())
 	return b.String()
@@ -71,10 +72,9 @@ type KindPage struct {
 
 // KindOf makes the reference of a kind from its struct.
 func KindOf(k step.Kind, s step.Schema) KindPage {
-	_, varies := k.New().(step.Varying)
 	return KindPage{
 		Kind: k.Name, Effect: k.Effect, Summary: k.Summary, Doc: strings.TrimSpace(k.Doc), Command: command(k, s),
-		Schema: s, Example: strings.TrimSpace(k.Example), varies: varies,
+		Schema: s, Example: strings.TrimSpace(k.Example), varies: varies(k),
 	}
 }
 
@@ -111,9 +111,15 @@ func placeholder(f step.Field) string {
 	return strings.ToUpper(string(f.Type))
 }
 
-func (k KindPage) effectWords() string {
-	words := effectWords(k.Effect)
-	if k.varies {
+// varies tells whether a step's fields may change the effect of its kind.
+func varies(k step.Kind) bool {
+	_, yes := k.New().(step.Varying)
+	return yes
+}
+
+func variedEffect(e step.Effect, varies bool) string {
+	words := effectWords(e)
+	if varies {
 		words += "; a step's fields may change that"
 	}
 	return words
@@ -130,7 +136,7 @@ func (k KindPage) Write(p *Paper) {
 		writeParagraph(p, paragraph)
 	}
 	p.blank()
-	p.field(0, "Effect", k.effectWords())
+	p.field(0, "Effect", variedEffect(k.Effect, k.varies))
 	p.field(0, "Command", k.Command)
 	p.heading("Fields")
 	writeFields(p, k.Fields)
@@ -194,7 +200,7 @@ func fieldNotes(f step.Field) []string {
 func (k KindPage) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s.\n\n", k.Kind, sentence(k.Summary))
-	fmt.Fprintf(&b, "**Effect:** %s.\n\n", k.effectWords())
+	fmt.Fprintf(&b, "**Effect:** %s.\n\n", variedEffect(k.Effect, k.varies))
 	if k.Doc != "" {
 		b.WriteString(k.Doc + "\n\n")
 	}
