@@ -9,6 +9,7 @@ import (
 
 	"github.com/evac-io/evac/internal/conduct"
 	"github.com/evac-io/evac/internal/demo"
+	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/forecast"
 	"github.com/evac-io/evac/internal/journal"
 	"github.com/evac-io/evac/internal/servers/standin"
@@ -24,6 +25,7 @@ func (a *app) demoCommand() *cobra.Command {
 func (a *app) demoMoveCommand() *cobra.Command {
 	o := demo.Options{}
 	var fail []string
+	var catalog string
 	cmd := &cobra.Command{
 		Use: "move", Args: cobra.NoArgs,
 		Short: "Move a live web shop from one PostgreSQL to a newer one, under orders",
@@ -31,6 +33,13 @@ func (a *app) demoMoveCommand() *cobra.Command {
 			faults, err := readFaults(fail)
 			if err != nil {
 				return err
+			}
+			if catalog != "" {
+				text, err := readRegular(catalog)
+				if err != nil {
+					return fault.Wrap(fault.Invalid, "read catalog queries", err, "")
+				}
+				o.Catalog = string(text)
 			}
 			o.Progress = a.view.Logs()
 			o.Conduct = func(ctx context.Context, scene demo.Scene) error { return a.conductScene(ctx, scene, faults) }
@@ -44,6 +53,7 @@ func (a *app) demoMoveCommand() *cobra.Command {
 	flags.BoolVar(&o.Small, "small", false, "a small shop, over in seconds")
 	flags.BoolVar(&o.Keep, "keep", false, "keep the databases up afterwards, to look by hand")
 	flags.StringVar(&o.Gateway, "gateway", "", "haproxy or standin (default: HAProxy if it can be had)")
+	flags.StringVar(&catalog, "catalog", "", "SQL file whose answers must be the same on both sides (default: a list of its own)")
 	flags.StringArrayVar(&fail, "fail", nil, "make a step fail, STEP[:start|middle|verify], and see hold, undo and resume")
 	return cmd
 }
