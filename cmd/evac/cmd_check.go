@@ -46,6 +46,9 @@ func (a *app) check(ctx context.Context, file string, vars variableFlags, drill 
 		return err
 	}
 	if script {
+		if err := missingVariables(bound); err != nil {
+			return err
+		}
 		return a.printScript(bound)
 	}
 	checked, err := a.checkSteps(ctx, program, defaultParallel)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -26,12 +27,16 @@ func (a *app) printScript(bound *runbook.Bound) error {
 		}
 		needed = append(needed, a.scriptNode(&body, bound, n)...)
 	}
-	fmt.Fprintf(a.out, "#!/bin/sh\n# Runbook %s, step by step. A command that failed or was cut off goes on where it stopped\n# when it is given again.\nset -eu\n", bound.Name)
+	dir, err := filepath.Abs(filepath.Dir(bound.File))
+	if err != nil {
+		return fmt.Errorf("find the runbook's directory: %w", err)
+	}
+	fmt.Fprintf(a.out, "#!/bin/sh\n# Runbook %s, step by step. A command that failed or was cut off goes on where it stopped\n# when it is given again.\nset -eu\ncd %s\n", bound.Name, quoteShell(dir))
 	slices.Sort(needed)
 	for _, name := range slices.Compact(needed) {
 		fmt.Fprintf(a.out, ": \"${%s:?is a secret: set and export it first}\"\n", name)
 	}
-	_, err := io.WriteString(a.out, body.String())
+	_, err = io.WriteString(a.out, body.String())
 	return err
 }
 
@@ -48,31 +53,49 @@ func (a *app) scriptNode(w io.Writer, bound *runbook.Bound, n *runbook.Node) []s
 		return nil
 	}
 	fmt.Fprintf(w, "# %s\n", n.ID)
-	s, waits, diags := bound.Step(n, noOutputs)
-	if err := diags.Err(); err != nil {
-		fmt.Fprintf(w, "# cannot be written: %s\n", strings.ReplaceAll(err.Error(), "\n", "\n# "))
-		return nil
-	}
-	if s == nil {
+	runs, waits, diags := bound.When(n, noOutputs)
+	s, more, wrong := bound.Step(n, noOutputs)
+	diags.Append(wrong)
+	switch waits = append(waits, more...); {
+	case diags.HasErrors():
+		return byHand(w, n.ID, diags.Err().Error())
+	case len(waits) > 0:
+		var why []string
 		for _, u := range waits {
-			fmt.Fprintf(w, "# --%s comes from the output of %s\n", u.Field, u.After)
+			why = append(why, fmt.Sprintf("%q comes from the output of %s", u.Field, u.After))
 		}
+		return byHand(w, n.ID, strings.Join(why, ", "))
+	case !runs:
+		fmt.Fprintln(w, "# left out: when is false")
 		return nil
 	}
 	kind, schema, _ := a.kinds.Kind(n.Kind)
 	words := []string{"evac", kind.Family(), kind.Verb()}
-	flags, needed := scriptFlags(schema, s, func(field string) string { return secretVariable(bound, n, field) })
+	flags, needed := scriptFlags(schema, s, func(field, value string) string { return secretVariable(bound, n, field, value) })
 	fmt.Fprintln(w, strings.Join(append(words, flags...), " "))
 	return needed
 }
 
+// byHand stands for a step that cannot be written out: the script stops there
+// until somebody has, for a night that passes over a step is none.
+func byHand(w io.Writer, id, why string) []string {
+	fmt.Fprintf(w, "# cannot be written: %s\n", strings.ReplaceAll(why, "\n", "\n# "))
+	fmt.Fprintf(w, "echo %s >&2\nexit 1\n", quoteShell("write the command of "+id+" here by hand"))
+	return nil
+}
+
 func noOutputs(string) (json.RawMessage, bool) { return nil, false }
 
-// secretVariable names the environment variable that a secret field takes its
-// value from: the runbook's own variable if the field is just that.
-func secretVariable(bound *runbook.Bound, n *runbook.Node, field string) string {
+// secretVariable names the environment variable that a secret takes its value
+// from: the runbook's own variable if it is just that.
+func secretVariable(bound *runbook.Bound, n *runbook.Node, field, value string) string {
 	if name := bound.VariableOf(n, field); name != "" {
 		return "EVAC_VAR_" + name
+	}
+	for name, known := range sorted(bound.Secrets) {
+		if known.Reveal() == value {
+			return "EVAC_VAR_" + name
+		}
 	}
 	clean := strings.NewReplacer(".", "_", "-", "_", "[", "_", "]", "", "\"", "").Replace(n.ID)
 	return "EVAC_SECRET_" + strings.ToUpper(clean+"_"+field)
@@ -80,7 +103,7 @@ func secretVariable(bound *runbook.Bound, n *runbook.Node, field string) string 
 
 // scriptFlags writes a step's fields as flags; secrets as env:NAME, with the
 // names given back.
-func scriptFlags(schema step.Schema, s step.Step, variable func(field string) string) (flags, needed []string) {
+func scriptFlags(schema step.Schema, s step.Step, variable func(field, value string) string) (flags, needed []string) {
 	values := schema.Encode(s)
 	for _, f := range schema.Fields {
 		value, set := values[f.Name]
@@ -90,17 +113,17 @@ func scriptFlags(schema step.Schema, s step.Step, variable func(field string) st
 		name := "--" + f.Flag()
 		switch v := value.(type) {
 		case secret.String:
-			needed = append(needed, variable(f.Name))
-			flags = append(flags, name, "env:"+variable(f.Name))
+			from := variable(f.Name, v.Reveal())
+			flags, needed = append(flags, name, "env:"+from), append(needed, from)
 		case secret.DSN:
 			if v.Password() == "" {
 				flags = append(flags, name, quoteShell(v.Reveal()))
 				continue
 			}
-			needed = append(needed, variable(f.Name))
-			flags = append(flags, name, "env:"+variable(f.Name))
+			from := variable(f.Name, v.Reveal())
+			flags, needed = append(flags, name, "env:"+from), append(needed, from)
 		case map[string]secret.String:
-			more, names := scriptEnv(name, v, variable(f.Name))
+			more, names := scriptEnv(name, v, func(key, value string) string { return variable(f.Name+"_"+key, value) })
 			flags, needed = append(flags, more...), append(needed, names...)
 		default:
 			flags = append(flags, scriptPlain(name, v)...)
@@ -109,15 +132,14 @@ func scriptFlags(schema step.Schema, s step.Step, variable func(field string) st
 	return flags, needed
 }
 
-func scriptEnv(name string, values map[string]secret.String, prefix string) (flags, needed []string) {
+func scriptEnv(name string, values map[string]secret.String, variable func(key, value string) string) (flags, needed []string) {
 	for key, v := range sorted(values) {
 		if v.IsOpen() {
 			flags = append(flags, name, quoteShell(key+"="+v.Reveal()))
 			continue
 		}
-		variable := prefix + "_" + key
-		needed = append(needed, variable)
-		flags = append(flags, name, quoteShell(key+"=env:"+variable))
+		from := variable(key, v.Reveal())
+		flags, needed = append(flags, name, quoteShell(key+"=env:"+from)), append(needed, from)
 	}
 	return flags, needed
 }
