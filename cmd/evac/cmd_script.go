@@ -20,7 +20,7 @@ func (a *app) printScript(bound *runbook.Bound) error {
 	var body strings.Builder
 	var needed []string
 	stage := ""
-	for _, n := range bound.Nodes {
+	for _, n := range inOrder(bound.Nodes) {
 		if n.Stage != stage {
 			stage = n.Stage
 			fmt.Fprintf(&body, "\n# stage %s\n", stage)
@@ -38,6 +38,32 @@ func (a *app) printScript(bound *runbook.Bound) error {
 	}
 	_, err = io.WriteString(a.out, body.String())
 	return err
+}
+
+// inOrder puts each node behind those that it waits for; the order of the text
+// means nothing.
+func inOrder(nodes []*runbook.Node) []*runbook.Node {
+	left := map[string]*runbook.Node{}
+	for _, n := range nodes {
+		left[n.ID] = n
+	}
+	var ordered []*runbook.Node
+	var visit func(n *runbook.Node)
+	visit = func(n *runbook.Node) {
+		delete(left, n.ID)
+		for _, id := range n.After {
+			if before := left[id]; before != nil {
+				visit(before)
+			}
+		}
+		ordered = append(ordered, n)
+	}
+	for _, n := range nodes {
+		if left[n.ID] != nil {
+			visit(n)
+		}
+	}
+	return ordered
 }
 
 // scriptNode prints one node and gives the variables that it needs.

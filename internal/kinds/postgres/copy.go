@@ -18,7 +18,7 @@ func copyKind() step.Kind {
 	return step.Kind{
 		Name:    "postgres_copy",
 		Effect:  step.Undoable,
-		Summary: "copy a PostgreSQL database whole to another server, of the same major version or a newer one",
+		Summary: "copies a PostgreSQL database whole to another server, of the same major version or a newer one",
 		Doc:     copyDoc,
 		New:     func() step.Step { return &Copy{} },
 		Output:  CopyOutput{},

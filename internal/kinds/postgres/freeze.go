@@ -17,7 +17,7 @@ func freezeKind() step.Kind {
 	return step.Kind{
 		Name:    "postgres_freeze",
 		Effect:  step.Undoable,
-		Summary: "stop writes to a PostgreSQL database and prove that none happen",
+		Summary: "stops writes to a PostgreSQL database and proves that none happen",
 		Doc:     freezeDoc,
 		New:     func() step.Step { return &Freeze{} },
 		Output:  FreezeOutput{},

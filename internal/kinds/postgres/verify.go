@@ -17,7 +17,7 @@ func verifyKind() step.Kind {
 	return step.Kind{
 		Name:    "postgres_verify",
 		Effect:  step.Reads,
-		Summary: "prove that every row and object of one PostgreSQL database is in another",
+		Summary: "proves that every row and object of one PostgreSQL database is in another",
 		Doc:     verifyDoc,
 		New:     func() step.Step { return &Verify{} },
 		Output:  VerifyOutput{},
