@@ -269,7 +269,7 @@ stage "move" {
     after   = []
   }
   step "wait" "long" {
-    for = "1200ms"
+    for = "2s"
   }
 }
 stage "open" {

@@ -104,8 +104,9 @@ func (r reader) enter(t *testing.T, line string) string {
 	return r.real.Replace(string(output))
 }
 
-// blurred is an output without what differs from time to time: clocks, dates,
-// durations, hashes, process numbers, and how lines and tables are broken.
+// blurred is an output without what differs from time to time: how far a step
+// is, clocks, dates, durations, hashes, process numbers, and how lines and
+// tables are broken.
 func blurred(text string) []string {
 	for _, b := range blurs {
 		text = b.from.ReplaceAllString(text, b.to)
@@ -117,6 +118,7 @@ var blurs = []struct {
 	from *regexp.Regexp
 	to   string
 }{
+	{regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d  ▸ \S+ +\d+ %.*\n`), ""},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b`), "HASH"},
 	{regexp.MustCompile(`-\d{8}-\d{6}(-\d+)?\b`), "-RUN"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d\b`), "DATE"},
