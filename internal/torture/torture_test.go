@@ -89,7 +89,7 @@ func TestTortureRandom(t *testing.T) {
 	evac := build(t)
 	nights := 3
 	if *full {
-		nights = 60
+		nights = 100
 	}
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, seed))
