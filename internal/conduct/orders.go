@@ -20,7 +20,7 @@ func (c *conductor) takeOrders() {
 			return // it must wait, and those behind it too
 		}
 		c.event(journal.AskAnswered, ask.Step, 0, journal.AnswerBody{Seq: ask.Seq, Done: done, Reason: refusal})
-		c.urgent = true
+		c.urgent, c.heldTold = true, false // whoever is asked may have to be asked again
 	}
 }
 
