@@ -87,7 +87,7 @@ func newReader(t *testing.T) reader {
 		dir: dir,
 		env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TZ=UTC", "LANG=C.UTF-8", "TERM=dumb"},
 		real: strings.NewReplacer(dir, "/home/kim/move", "by "+me.Username+" on "+host, "by kim on laptop",
-			"by "+me.Username, "by kim", "| "+me.Username+" ", "| kim ", "evac "+version, "evac v0.1.0"),
+			"by "+me.Username, "by kim", "| "+me.Username+" ", fmt.Sprintf("| %-*s ", len(me.Username), "kim"), "evac "+version, "evac v0.1.0"),
 	}
 }
 
