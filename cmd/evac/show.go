@@ -91,7 +91,7 @@ func (s *show) options(ctx context.Context, j *journal.Journal) conduct.Options 
 		Log: slog.New(logLines{to: redacting{s}}),
 	}
 	if s.interactive() {
-		o.OnHold = func(st *journal.State) { go s.ask(ctx, j, st) }
+		s.asking(ctx, j, &o)
 	}
 	return o
 }
@@ -242,77 +242,6 @@ func (a *app) untilInterrupted(ctx context.Context) (context.Context, context.Ca
 // first is never left out.
 func notIgnored(first os.Signal, more ...os.Signal) []os.Signal {
 	return append([]os.Signal{first}, slices.DeleteFunc(more, signal.Ignored)...)
-}
-
-// ask asks the person at the terminal what to do while the run holds, and
-// passes the answer on as an order like any other.
-func (s *show) ask(ctx context.Context, j *journal.Journal, st *journal.State) {
-	if st.Held == nil {
-		return // a gate or checklist: others answer
-	}
-	failed := failedStep(st)
-	err := s.view.Suspend(func() error {
-		for {
-			fmt.Fprintf(s.err, "\nheld: %s\n%s: ", st.Held.Reason, choices(failed))
-			answer, err := s.line()
-			if err != nil {
-				return err
-			}
-			event, ok := s.orderOf(answer, failed)
-			if !ok {
-				continue
-			}
-			_, err = j.Request(ctx, st.Run, event)
-			return err
-		}
-	})
-	if err != nil {
-		fmt.Fprintf(s.view.Logs(), "evac: no answer at the terminal (%v); orders from another terminal are taken\n", err)
-	}
-}
-
-func failedStep(st *journal.State) string {
-	for _, n := range st.Nodes {
-		if n.Phase == journal.Failed || n.Phase == journal.Refused {
-			return n.ID
-		}
-	}
-	return ""
-}
-
-func choices(failed string) string {
-	if failed == "" {
-		return "[release], undo [STAGE], stop, abort"
-	}
-	return "[retry], skip REASON, undo [STAGE], stop, abort"
-}
-
-// orderOf reads an answer; an empty one is the first choice.
-func (s *show) orderOf(answer, failed string) (journal.Event, bool) {
-	verb, rest, _ := strings.Cut(strings.TrimSpace(answer), " ")
-	order := func(t journal.Type, node string, body any) (journal.Event, bool) {
-		return journal.NewEvent(t, s.actor(), node, 0, body), true
-	}
-	switch verb {
-	case "":
-		if failed == "" {
-			return order(journal.AskRelease, "", journal.NoteBody{})
-		}
-		return order(journal.AskRetry, failed, journal.NoteBody{})
-	case "retry":
-		return order(journal.AskRetry, failed, journal.NoteBody{})
-	case "skip":
-		return order(journal.AskSkip, failed, journal.NoteBody{Text: rest})
-	case "release":
-		return order(journal.AskRelease, "", journal.NoteBody{})
-	case "undo":
-		return order(journal.AskUndo, "", journal.UndoBody{To: rest})
-	case "stop":
-		return order(journal.AskStop, "", journal.NoteBody{})
-	case "abort":
-		return order(journal.AskAbort, "", journal.NoteBody{Text: rest})
-	}
-	return journal.Event{}, false
 }
 
 // book reads what drills say of a runbook's durations; an empty one without

@@ -10,7 +10,7 @@ import (
 
 // record applies an event to the state at once and puts it into the batch.
 func (c *conductor) record(e journal.Event) {
-	e.At = c.o.Now()
+	e.Run, e.At = c.run, c.o.Now()
 	if err := c.st.Apply(e); err != nil {
 		// The conductor made an event that its own fold refuses.
 		panic("evac: internal error: " + err.Error())

@@ -79,7 +79,9 @@ func TestHardSecondConductor(t *testing.T) {
 
 	n.done(n.order("hold", "--reason", "wait for park"))
 	n.write("go", "")
-	n.until("the hold", func() bool { return strings.Contains(n.run(live, "status").stdout, "wait for park") && n.count("ended") == 1 })
+	n.until("the hold", func() bool {
+		return strings.Contains(n.run(live, "status").stdout, "wait for park") && n.count("ended") == 1
+	})
 	n.done(n.order("release"))
 	n.until("the failure", func() bool { return len(n.status().Failed) == 1 })
 	n.refused(n.order("release"), 10, `refuses: "shell.bad" has failed: retry or skip it`)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,6 +43,11 @@ type terminal struct {
 // beginOnTerminal begins a command as a shell in a terminal window does.
 func (n *night) beginOnTerminal(args ...string) *terminal {
 	n.t.Helper()
+	return n.beginOnTerminalWith(nil, args...)
+}
+
+func (n *night) beginOnTerminalWith(env []string, args ...string) *terminal {
+	n.t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
 		n.t.Fatal(err)
@@ -61,7 +67,7 @@ func (n *night) beginOnTerminal(args ...string) *terminal {
 		n.t.Fatal(err)
 	}
 	cmd := n.command(n.t.Context(), args...)
-	cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=1")
+	cmd.Env = append(append(cmd.Env, "TERM=xterm", "NO_COLOR=1"), env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	t := &terminal{process: n.beginCommand(cmd), master: master, screen: &text{}}
@@ -71,6 +77,17 @@ func (n *night) beginOnTerminal(args ...string) *terminal {
 	n.t.Cleanup(func() { _ = master.Close() }) // the test may have closed it
 	go func() { _, _ = io.Copy(t.screen, master) }()
 	return t
+}
+
+// ends waits for the end of a command on a terminal.
+func (t *terminal) ends() ended {
+	t.n.t.Helper()
+	select {
+	case <-t.done:
+	case <-time.After(patience):
+		t.n.t.Errorf("the terminal shows:\n%s", t.screen)
+	}
+	return t.process.ends()
 }
 
 // press types on the terminal.
