@@ -208,6 +208,11 @@ func (a *app) runAlone(ctx context.Context, j *journal.Journal, program *conduct
 			}
 			return s.closeAlone(ctx, j, run, conduct.Resume(ctx, o, program, run, true))
 		}
+		if stands(ctx, program, st) {
+			s.result = s.aloneResult(st, st.Nodes[0], st.Nodes[0].Output, nil)
+			s.result.Sentence = fmt.Sprintf("%s: done already, and verified again; run %s, head %s", program.Nodes[0].ID, run, st.Head)
+			return nil
+		}
 	}
 	checked, err := conduct.Check(ctx, program, 1)
 	if err != nil {
@@ -218,6 +223,12 @@ func (a *app) runAlone(ctx context.Context, j *journal.Journal, program *conduct
 	}
 	run, err = conduct.Start(ctx, o, program, checked)
 	return s.closeAlone(ctx, j, run, err)
+}
+
+// stands tells whether a step that leaves something behind has been done and
+// still holds: the same command again then has nothing to do.
+func stands(ctx context.Context, program *conduct.Program, st *journal.State) bool {
+	return st.Result == journal.ResultDone && st.Nodes[0].Effect == step.Undoable && conduct.VerifyAlone(ctx, program, st) == nil
 }
 
 // checkAlone shows what the step would do.
