@@ -44,7 +44,7 @@ func (c *conductor) rest() {
 	switch {
 	case why == nil:
 	case c.ending == nil && (c.o.Stay || c.o.StayAtGates && c.st.Held == nil):
-		if !c.heldTold && c.o.OnHold != nil {
+		if !c.heldTold && c.o.OnHold != nil && len(c.batch) == 0 { // what led to it is told first
 			c.heldTold = true
 			c.o.OnHold(c.st)
 		}

@@ -101,6 +101,11 @@ func (t *terminal) press(keys string) {
 // shows waits until the terminal has shown something.
 func (t *terminal) shows(words string) {
 	t.n.t.Helper()
+	t.n.t.Cleanup(func() {
+		if t.n.t.Failed() {
+			t.n.t.Logf("the terminal shows:\n%s", t.screen)
+		}
+	})
 	t.n.until(words, func() bool { return strings.Contains(t.screen.String(), words) })
 }
 
