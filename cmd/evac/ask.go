@@ -115,13 +115,19 @@ func (k *asker) put(ctx context.Context, q *question) (next *question) {
 	return next
 }
 
+// failedStep is what failed first, and so what the run holds for.
 func failedStep(st *journal.State) string {
+	var first *journal.NodeState
 	for _, n := range st.Nodes {
-		if n.Phase == journal.Failed || n.Phase == journal.Refused {
-			return n.ID
+		failed := n.Phase == journal.Failed || n.Phase == journal.Refused
+		if failed && (first == nil || n.Ended.Before(first.Ended)) {
+			first = n
 		}
 	}
-	return ""
+	if first == nil {
+		return ""
+	}
+	return first.ID
 }
 
 func choices(failed string) string {

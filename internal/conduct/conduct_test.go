@@ -291,7 +291,7 @@ func TestOrdersFromElsewhere(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	want(t, "reason", b.state(j, run).Node("act.b").Reason, "skipped by park: not needed tonight")
+	want(t, "reason", b.state(j, run).Node("act.b").Reason, "not needed tonight")
 	wantLog(t, b.w.did("run"), "run a", "run b", "run c")
 }
 

@@ -137,7 +137,7 @@ func (c *conductor) startStep(n *journal.NodeState) {
 		return
 	}
 	if !yes {
-		c.event(journal.StepSkipped, n.ID, n.Attempt, journal.NoteBody{Text: "its condition is false"})
+		c.record(journal.NewEvent(journal.StepSkipped, "evac", n.ID, n.Attempt, journal.NoteBody{Text: "its condition is false"}))
 		c.agenda.settle(n.ID)
 		return
 	}

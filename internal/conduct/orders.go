@@ -44,7 +44,11 @@ func (c *conductor) obeyHold(ask journal.Event) (bool, string) {
 	if c.st.Finished() {
 		return false, finished
 	}
-	c.hold("held by "+ask.Actor+note(ask), fault.Held, "evac release --run "+c.run)
+	c.goOn("held anew") // whatever held it, now a person does
+	c.event(journal.RunHeld, "", 0, journal.HeldBody{
+		Reason: "held by " + ask.Actor + note(ask), CauseExit: fault.Held.Code(), Hint: "evac release --run " + c.run, By: ask.Actor,
+	})
+	c.heldTold = false
 	return true, ""
 }
 
@@ -53,6 +57,9 @@ func (c *conductor) obeyRelease(journal.Event) (bool, string) {
 		return false, "the run is not held"
 	}
 	if n := c.failedNode(); n != nil && c.st.Undo == nil {
+		if n.Class == journal.ClassGate {
+			return false, fmt.Sprintf("%q was %s: evac retry %s asks again", n.ID, n.Reason, n.ID)
+		}
 		return false, fmt.Sprintf("%q has failed: retry or skip it", n.ID)
 	}
 	c.goOn("released")
@@ -72,9 +79,7 @@ func (c *conductor) obeyRetry(ask journal.Event) (bool, string) {
 	if c.st.Undo == nil {
 		c.event(journal.StepRearmed, n.ID, n.Attempt, journal.NoteBody{Text: "retry asked by " + ask.Actor})
 	}
-	if c.failedNode() == nil || c.st.Undo != nil {
-		c.goOn("retry of " + n.ID)
-	}
+	c.goOnAfter("retry of " + n.ID)
 	return true, ""
 }
 
@@ -89,17 +94,16 @@ func (c *conductor) obeySkip(ask journal.Event) (bool, string) {
 		return false, fmt.Sprintf("%q is running", n.ID)
 	case n.Settled() && c.st.Undo == nil:
 		return false, fmt.Sprintf("%q is %s", n.ID, n.Phase)
+	case n.Order == 0 && c.st.Undo != nil:
+		return false, fmt.Sprintf("%q has left nothing to undo", n.ID)
 	}
-	reason := "skipped by " + ask.Actor + note(ask)
 	if c.st.Undo != nil {
-		c.event(journal.UndoPassed, n.ID, n.Attempt, journal.NoteBody{Text: reason})
+		c.event(journal.UndoPassed, n.ID, n.Attempt, journal.NoteBody{Text: "skipped by " + ask.Actor + note(ask)})
 	} else {
-		c.event(journal.StepSkipped, n.ID, n.Attempt, journal.NoteBody{Text: reason})
+		c.record(journal.NewEvent(journal.StepSkipped, ask.Actor, n.ID, n.Attempt, ask.Body)) // in the name of who said it
 	}
 	c.agenda = nil
-	if c.failedNode() == nil || c.st.Undo != nil {
-		c.goOn("skip of " + n.ID)
-	}
+	c.goOnAfter("skip of " + n.ID)
 	return true, ""
 }
 
@@ -168,6 +172,18 @@ func (c *conductor) obeyConfirm(ask journal.Event) (bool, string) {
 		c.goOn("confirmed " + n.ID)
 	}
 	return true, ""
+}
+
+// goOnAfter ends a hold that a failure made, once nothing failed is left. A
+// hold that a person asked for stays.
+func (c *conductor) goOnAfter(why string) {
+	c.agenda = nil
+	if c.st.Held != nil && c.st.Held.By != "" {
+		return
+	}
+	if c.failedNode() == nil || c.st.Undo != nil {
+		c.goOn(why)
+	}
 }
 
 // goOn ends a hold.
