@@ -34,7 +34,10 @@ func VerifyAlone(ctx context.Context, p *Program, st *journal.State) error {
 	defer os.RemoveAll(scratch)
 	env := p.readOnlyEnv(n, scratch)
 	env.Run, env.Checkpoint, env.Settings = st.Run, pastCheckpoint(past.Saved), pastSettings(past.Changed)
-	return s.Verify(ctx, env, step.Done{Plan: *past.Plan, Output: past.Output})
+	_, err = guard(ctx, n, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, s.Verify(ctx, env, step.Done{Plan: *past.Plan, Output: past.Output})
+	})
+	return p.redacted(err)
 }
 
 // pastCheckpoint can be read and not written.

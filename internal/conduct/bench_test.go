@@ -134,6 +134,8 @@ type bench struct {
 	now   func() time.Time
 	stop  chan struct{}
 	hold  chan struct{} // receives when the run begins to wait
+	// secrets are what must not be seen.
+	secrets secret.Redactor
 }
 
 func newBench(t *testing.T, specs ...spec) *bench {
@@ -160,7 +162,7 @@ func (b *bench) program() *Program {
 			Runbook: "test", Mode: journal.Live, Text: "text", Hash: "hash",
 			People: map[string]string{"kim": "lead", "park": "db", "lee": "gw"},
 		},
-		Dir: b.t.TempDir(), Kinds: b.registry(), Secrets: &secret.Redactor{},
+		Dir: b.t.TempDir(), Kinds: b.registry(), Secrets: &b.secrets,
 		When:  func(*runbook.Node, runbook.Outputs) (bool, []runbook.Unknown, error) { return true, nil, nil },
 		Files: func(*runbook.Node) []string { return nil },
 	}

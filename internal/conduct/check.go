@@ -58,7 +58,9 @@ func (p *Program) checkNode(ctx context.Context, n *runbook.Node, scratch string
 		return c
 	}
 	kind, schema, _ := p.Kinds.Kind(n.Kind)
-	c.Effect = kind.Effect
+	if _, varies := kind.New().(step.Varying); !varies { // else its fields decide
+		c.Effect = kind.Effect
+	}
 	yes, waits, err := p.When(n, outputsOf(nil))
 	if err != nil || !yes && len(waits) == 0 {
 		c.Err, c.Skip = err, err == nil
@@ -75,11 +77,9 @@ func (p *Program) checkNode(ctx context.Context, n *runbook.Node, scratch string
 	if len(c.Waits) > 0 {
 		return c
 	}
-	ctx, cancel := withTimeout(ctx, n)
-	defer cancel()
-	plan, err := s.Check(ctx, p.readOnlyEnv(n, scratch))
+	plan, err := guard(ctx, n, func(ctx context.Context) (step.Plan, error) { return s.Check(ctx, p.readOnlyEnv(n, scratch)) })
 	if err != nil {
-		c.Err = err
+		c.Err = p.redacted(err)
 		return c
 	}
 	c.Plan = &plan
