@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +29,10 @@ func (a *app) give(ctx context.Context, o order) error {
 		if err != nil {
 			return err
 		}
-		if err := mayOrder(ctx, j, run, o.event.Type); err != nil {
+		if err := mayOrder(ctx, j, run, o.event); err != nil {
+			return err
+		}
+		if err := refuseUnheard(ctx, j, run, o); err != nil {
 			return err
 		}
 		ready, err := a.readyFor(ctx, j, run, o)
@@ -58,6 +62,16 @@ func (a *app) give(ctx context.Context, o order) error {
 	})
 }
 
+// refuseUnheard refuses a hold that no conductor would hear: a run without one
+// stands still already, and resume is the word that it may go on.
+func refuseUnheard(ctx context.Context, j *journal.Journal, run string, o order) error {
+	living, err := holder(ctx, j, run)
+	if err != nil || living != nil || o.conducts {
+		return err
+	}
+	return fault.New(fault.Invalid, fmt.Sprintf("nobody conducts run %q: it stands still until somebody resumes it", run), "evac note TEXT --run "+run+" leaves word for whoever does")
+}
+
 // readyFor makes ready to conduct the run before the order is written: an
 // order whose command then fails must not wait for the next conductor. nil if
 // a living conductor will obey, who has all that it needs.
@@ -69,12 +83,19 @@ func (a *app) readyFor(ctx context.Context, j *journal.Journal, run string, o or
 	return a.prepare(ctx, j, run, o.resumeFlags)
 }
 
-// mayOrder refuses orders to a run that has ended; one that was done may still
+// mayOrder refuses orders about a step that there is not, and to a run that
+// has ended; one that was done may still
 // be undone.
-func mayOrder(ctx context.Context, j *journal.Journal, run string, t journal.Type) error {
+func mayOrder(ctx context.Context, j *journal.Journal, run string, e journal.Event) error {
 	st, err := j.Load(ctx, run)
-	if err != nil || !st.Finished() || t == journal.AskUndo && st.Result == journal.ResultDone {
+	if err != nil {
 		return err
+	}
+	if e.Step != "" && st.Node(e.Step) == nil {
+		return fault.New(fault.Invalid, fmt.Sprintf("no step %q in run %q", e.Step, run), "the steps are: "+strings.Join(nodesOf(st, journal.ClassStep), ", "))
+	}
+	if !st.Finished() || e.Type == journal.AskUndo && st.Result == journal.ResultDone {
+		return nil
 	}
 	return fault.New(fault.Invalid, fmt.Sprintf("run %q has ended: %s", run, st.Result), "evac report "+run)
 }

@@ -66,6 +66,9 @@ func (a *app) gate(st *journal.State, name string) (*journal.NodeState, error) {
 	if !st.MayApprove(gate, a.actor()) {
 		return nil, fault.New(fault.Denied, fmt.Sprintf("%q may not approve %q: %s", a.actor(), gate.ID, whyNot(st, gate, a.actor())), "evac approve "+name+" --as NAME")
 	}
+	if gate.Phase == journal.Refused {
+		return nil, fault.New(fault.Invalid, fmt.Sprintf("%q was %s and asks nobody", gate.ID, gate.Reason), "evac retry "+gate.ID+" asks again")
+	}
 	if gate.Settled() {
 		return nil, fault.New(fault.Invalid, fmt.Sprintf("%q has passed already", gate.ID), "")
 	}
@@ -73,7 +76,7 @@ func (a *app) gate(st *journal.State, name string) (*journal.NodeState, error) {
 }
 
 func whyNot(st *journal.State, gate *journal.NodeState, who string) string {
-	if who == st.Body.Runner || who == st.Runner {
+	if who == st.Body.Runner || slices.Contains(st.Runners, who) {
 		return "whoever runs the run does not approve its gates"
 	}
 	if _, known := st.Body.People[who]; !known {

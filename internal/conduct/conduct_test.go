@@ -373,3 +373,41 @@ func TestFrozenFile(t *testing.T) {
 	}
 	wantLog(t, b.w.did("run"), "run a")
 }
+
+// A hold that a person asked for ends by release or resume, not because a
+// failed step is tried again.
+func TestHoldOutlivesRetry(t *testing.T) {
+	b := newBench(t, spec{stage: "one", name: "a"}, spec{stage: "two", name: "b"})
+	b.w.fail["run a"] = errors.New("no")
+	j, run, err := b.start(nil)
+	want(t, "exit", fault.Code(err), 20)
+	order := func(kind journal.Type, node string) error {
+		b.ask(j, run, kind, "park", node, journal.NoteBody{})
+		return Resume(t.Context(), b.options(j), b.program(), run, false)
+	}
+	want(t, "exit of hold", fault.Code(order(journal.AskHold, "")), 20)
+	want(t, "exit of retry", fault.Code(order(journal.AskRetry, "act.a")), 20)
+	want(t, "held by", b.state(j, run).Held.By, "park")
+	wantLog(t, b.w.did("run"), "run a")
+	if err := order(journal.AskRelease, ""); err != nil {
+		t.Fatal(err)
+	}
+	wantLog(t, b.w.did("run"), "run a", "run a", "run b")
+}
+
+// A step that may run once and was cancelled keeps the run held, and resume
+// says so each time.
+func TestCancelledOnce(t *testing.T) {
+	b := newBench(t, spec{stage: "one", name: "a", once: true}, spec{stage: "one", name: "b"})
+	b.w.hook["run a"] = func(ctx context.Context) {
+		b.stop <- struct{}{}
+		b.stop <- struct{}{}
+		<-ctx.Done()
+	}
+	j, run, err := b.start(nil)
+	want(t, "exit of two interrupts", fault.Code(err), 130)
+	want(t, "exit of resume", fault.Code(b.resume(j, run)), 20)
+	if st := b.state(j, run); !strings.Contains(st.Held.Reason, `"act.a" was cut off`) {
+		t.Fatalf("held: %s", st.Held.Reason)
+	}
+}

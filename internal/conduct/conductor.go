@@ -289,7 +289,7 @@ func (c *conductor) over() (bool, error) {
 
 func (c *conductor) stoppedError() error {
 	b := c.st.Stopped
-	if b.CauseExit == fault.Interrupted.Code() {
+	if c.ending != nil {
 		return fault.New(fault.Interrupted, b.Reason, b.Hint)
 	}
 	return &HeldError{Run: c.run, Held: *b}

@@ -123,6 +123,12 @@ func (c *conductor) unrecovered(n *journal.NodeState, m message) {
 		why += ": " + c.p.Secrets.Text(m.err.Error())
 	}
 	c.event(journal.StepFailed, n.ID, n.Attempt, journal.FailBody{Phase: "lost", Error: why, Exit: fault.Held.Code()})
+	c.holdOnce(n)
+}
+
+// holdOnce waits for a person's word on a step that may run at most once and
+// did not come to its end.
+func (c *conductor) holdOnce(n *journal.NodeState) {
 	c.hold(fmt.Sprintf("step %q was cut off in the middle and is not repeatable", n.ID), fault.Held,
 		fmt.Sprintf("look whether it took effect, then evac skip %s --reason … if it did, evac retry %s if it did not", n.ID, n.ID))
 }

@@ -160,8 +160,11 @@ func (c *conductor) retryFailed() {
 			c.event(journal.StepRearmed, n.ID, n.Attempt, journal.NoteBody{Text: "resume"})
 		}
 	}
-	if c.failedNode() == nil {
-		c.goOn("resume")
+	c.goOn("resume")
+	if n := c.failedNode(); n != nil && n.Class == journal.ClassStep {
+		c.holdOnce(n)
+	} else if n != nil {
+		c.hold(refusal(n), fault.Held, c.refusedHint(n))
 	}
 }
 

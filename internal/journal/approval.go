@@ -56,9 +56,10 @@ func (s *State) Approvers(gate *NodeState, now time.Time) []string {
 	return yes
 }
 
-// MayApprove tells whether a person may approve the gate.
+// MayApprove tells whether a person may approve the gate: nobody may who has
+// ever conducted the run.
 func (s *State) MayApprove(gate *NodeState, person string) bool {
-	if person == s.Body.Runner || person == s.Runner {
+	if person == s.Body.Runner || slices.Contains(s.Runners, person) {
 		return false
 	}
 	if _, known := s.Body.People[person]; !known {

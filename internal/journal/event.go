@@ -180,6 +180,8 @@ type HeldBody struct {
 	// CauseExit is the exit code of what caused it, as in fault.
 	CauseExit int    `json:"cause_exit"`
 	Hint      string `json:"hint,omitempty"`
+	// By is the person who asked for the hold; only release or resume ends it.
+	By string `json:"by,omitempty"`
 }
 
 // EndBody ends a run.

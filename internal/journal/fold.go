@@ -233,6 +233,9 @@ func (i *ItemState) named(b ItemBody) bool { return i.Name == b.Name }
 
 func foldTaken(s *State, _ Event, b TakenBody) error {
 	s.Runner, s.Host, s.PID, s.Stopped = b.Runner, b.Host, b.PID, nil
+	if !slices.Contains(s.Runners, b.Runner) {
+		s.Runners = append(s.Runners, b.Runner)
+	}
 	return nil
 }
 

@@ -40,8 +40,10 @@ type State struct {
 
 	Epoch  int64
 	Runner string // who conducts or conducted last
-	Host   string
-	PID    int
+	// Runners are all who ever conducted it.
+	Runners []string
+	Host    string
+	PID     int
 
 	// Held is why the run waits for a person, nil if it does not.
 	Held *HeldBody
@@ -56,7 +58,7 @@ type State struct {
 	// Gone are steps that left a trace and that a changed runbook no longer
 	// has: nothing waits for them, but undo comes to them too.
 	Gone []*NodeState
-	byID   map[string]*NodeState
+	byID map[string]*NodeState
 	// Asks are requests that no conductor has answered, in order.
 	Asks  []Event
 	Notes []Note

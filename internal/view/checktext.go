@@ -236,7 +236,7 @@ func effectWords(e step.Effect) string {
 	case step.Passing:
 		return "cannot be undone: undo passes it and says so"
 	}
-	return string(e)
+	return "known with the details"
 }
 
 func estimateWords(e forecast.Estimate, plan *step.Plan) string {

@@ -59,7 +59,14 @@ func heldCommands(s *journal.State, shot *Snapshot) []string {
 	for _, n := range shot.Failed {
 		next = append(next, "evac skip "+quote(n.ID)+run+" --reason WHY")
 	}
-	if len(shot.Failed) == 0 {
+	refused := false
+	for _, n := range s.Nodes {
+		if n.Phase == journal.Refused {
+			refused = true
+			next = append(next, "evac retry "+quote(n.ID)+run)
+		}
+	}
+	if len(shot.Failed) == 0 && !refused {
 		next = append(next, "evac release"+run)
 	}
 	if shot.Stage != "" {

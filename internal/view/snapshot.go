@@ -41,9 +41,11 @@ type Snapshot struct {
 	Ended     time.Time `json:"ended,omitzero"`
 	ElapsedMS int64     `json:"elapsed_ms"`
 
-	Stage      string      `json:"stage,omitempty"` // the one that goes on
-	Stages     []Stage     `json:"stages"`
-	Steps      Counts      `json:"steps"`
+	Stage  string  `json:"stage,omitempty"` // the one that goes on
+	Stages []Stage `json:"stages"`
+	Steps  Counts  `json:"steps"`
+	// Back tells that the run goes backwards, or will when it is resumed.
+	Back       bool        `json:"back,omitempty"`
 	Running    []Node      `json:"running,omitempty"` // steps at work, between tries too
 	Failed     []Node      `json:"failed,omitempty"`
 	Held       *Hold       `json:"held,omitempty"`

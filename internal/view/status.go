@@ -57,6 +57,9 @@ func (s Snapshot) stands(p *Paper) string {
 			line += fmt.Sprintf(" in stage %s (%d of %d) for %s", st.Name, i+1, len(s.Stages), text.Millis(st.ElapsedMS))
 		}
 	}
+	if s.Back && s.Standing != Undoing {
+		line += ", on the way back"
+	}
 	return line + ", " + text.Millis(s.ElapsedMS) + " in all"
 }
 

@@ -53,7 +53,7 @@ func Take(m Moment) Snapshot {
 	for _, p := range s.NotUndone {
 		shot.NotUndone = append(shot.NotUndone, Passed(p))
 	}
-	shot.Standing = standing(m, &shot)
+	shot.Standing, shot.Back = standing(m, &shot), m.State.Undo != nil
 	shot.Held = holdOf(s, &shot)
 	shot.Window = m.windowOf(shot.Running)
 	return shot
