@@ -45,9 +45,7 @@ func (a *app) closeView(err error) int {
 	a.result.Err = err
 	a.view.Close(a.result)
 	if !a.json {
-		if wrong := view.Error(a.err, unsaid(err), colorful(a.err)); wrong != nil {
-			return fault.Code(wrong)
-		}
+		_ = view.Error(a.err, unsaid(err), colorful(a.err)) // a terminal that is gone changes nothing
 	}
 	return fault.Code(err)
 }
