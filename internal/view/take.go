@@ -47,6 +47,9 @@ func Take(m Moment) Snapshot {
 	for _, n := range s.Nodes {
 		m.addNode(&shot, n, stages[n.Stage])
 	}
+	for _, n := range s.Gone {
+		m.addGone(&shot, n)
+	}
 	for _, ask := range unanswered(s) {
 		shot.Asks = append(shot.Asks, Ask{Seq: ask.Seq, Type: ask.Type, By: ask.Actor, At: ask.At, Step: ask.Step})
 	}
@@ -89,11 +92,28 @@ func stageOf(st *journal.StageState, now time.Time) Stage {
 	return stage
 }
 
+// addGone lists a step that the runbook no longer has, as far as it still
+// matters: while it is undone, and for what it has changed.
+func (m Moment) addGone(shot *Snapshot, n *journal.NodeState) {
+	shot.addChanged(n)
+	switch {
+	case m.State.Undo == nil:
+	case n.Phase == journal.Undoing:
+		shot.Running = append(shot.Running, m.nodeOf(n))
+	case n.Phase == journal.Failed:
+		shot.Failed = append(shot.Failed, m.nodeOf(n))
+	}
+}
+
+func (s *Snapshot) addChanged(n *journal.NodeState) {
+	for _, c := range n.Changed {
+		s.Changed = append(s.Changed, Setting{Step: n.ID, Setting: c})
+	}
+}
+
 // addNode counts a node and lists it where it belongs.
 func (m Moment) addNode(shot *Snapshot, n *journal.NodeState, stage *Stage) {
-	for _, c := range n.Changed {
-		shot.Changed = append(shot.Changed, Setting{Step: n.ID, Setting: c})
-	}
+	shot.addChanged(n)
 	switch n.Class {
 	case journal.ClassGate:
 		if n.Phase == journal.Waiting && !m.State.Finished() {
