@@ -36,7 +36,7 @@ func explain(op, home string, err error) error {
 	case code == sqlite3.SQLITE_BUSY:
 		return fault.Wrap(fault.Busy, op, fmt.Errorf("another process keeps the journal locked: %w", err),
 			fmt.Sprintf("find it with `fuser -v %s`, then try again", filepath.Join(home, databaseFile)))
-	case code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB:
+	case code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB || code == sqlite3.SQLITE_ERROR: // the last: its tables are not those that were made
 		return fault.Wrap(fault.Different, op, fmt.Errorf("%q is damaged: %w", filepath.Join(home, databaseFile), err),
 			"keep a copy of it with its -wal file and go on by hand: `evac check RUNBOOK --script` prints each step's command")
 	case code == sqlite3.SQLITE_IOERR:
