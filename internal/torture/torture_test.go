@@ -6,7 +6,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"sync"
 	"testing"
 	"time"
@@ -121,6 +123,9 @@ func TestTortureRandom(t *testing.T) {
 }
 
 func TestMain(m *testing.M) {
+	// Started by nohup, this process would hand the ignored SIGHUP down to
+	// every evac that it starts; a signal that is caught is not handed down.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "evac-torture-")
 	if err != nil {
