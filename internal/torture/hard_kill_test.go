@@ -49,6 +49,38 @@ drill "standin" {
 }
 `
 
+// signalNight has a step that lasts until the file "go" is there and one after it.
+const signalNight = `
+runbook "signals" {
+  title = "Somebody presses Ctrl-C"
+}
+
+stage "work" {
+  step "shell" "slow" {
+    run  = "echo x >> begun; while ! test -e go; do sleep 0.02; done; echo x >> ended"
+    undo = "rm -f begun ended"
+  }
+  step "shell" "next" {
+    run   = "echo x >> next"
+    undo  = "rm -f next"
+    after = [step.shell.slow]
+  }
+}
+`
+
+// finished tells that the run came to its end, each effect once (slow steps
+// as often as said).
+func (n *night) finished(begun int) {
+	n.t.Helper()
+	n.is("begun", begun)
+	n.is("ended", 1)
+	n.is("next", 1)
+	if result := n.status().Result; result != "done" {
+		n.t.Errorf("result %q", result)
+	}
+	n.chain("end")
+}
+
 // everyKill calls try with a kill at ever later commits, until one comes after
 // the end.
 func everyKill(t *testing.T, step int, try func(t *testing.T, k kill, what string) (killed bool)) {

@@ -14,25 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// signalNight has a step that lasts until the file "go" is there and one after it.
-const signalNight = `
-runbook "signals" {
-  title = "Somebody presses Ctrl-C"
-}
-
-stage "work" {
-  step "shell" "slow" {
-    run  = "echo x >> begun; while ! test -e go; do sleep 0.02; done; echo x >> ended"
-    undo = "rm -f begun ended"
-  }
-  step "shell" "next" {
-    run   = "echo x >> next"
-    undo  = "rm -f next"
-    after = [step.shell.slow]
-  }
-}
-`
-
 // terminal is a terminal that a command runs on.
 type terminal struct {
 	*process
@@ -110,19 +91,6 @@ func (t *terminal) shows(words string) {
 }
 
 const ctrlC = "\x03"
-
-// finished tells that the run came to its end, each effect once (slow steps
-// as often as said).
-func (n *night) finished(begun int) {
-	n.t.Helper()
-	n.is("begun", begun)
-	n.is("ended", 1)
-	n.is("next", 1)
-	if result := n.status().Result; result != "done" {
-		n.t.Errorf("result %q", result)
-	}
-	n.chain("end")
-}
 
 // TestHardCtrlC: once lets the running step end, twice cancels it. Either way
 // the terminal is given back and resume goes on.
