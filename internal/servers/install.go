@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Install is a PostgreSQL that stands on this machine.
@@ -26,6 +27,14 @@ type Install struct {
 
 // Tool is the path of one of its programs.
 func (i Install) Tool(name string) string { return filepath.Join(i.Bin, name) }
+
+// MajorName is the major version as PostgreSQL names it, "9.4" or "17".
+func (i Install) MajorName() string {
+	if i.Major >= 10 {
+		return strconv.Itoa(i.Major)
+	}
+	return strings.Join(strings.SplitN(i.Version, ".", 3)[:2], ".")
+}
 
 // String is "PostgreSQL 15.3 (/usr/lib/postgresql/15/bin)".
 func (i Install) String() string { return fmt.Sprintf("PostgreSQL %s (%s)", i.Version, i.Bin) }

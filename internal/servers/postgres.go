@@ -213,7 +213,11 @@ func (p *Postgres) makeData(ctx context.Context, o Options, as *account) error {
 func (p *Postgres) initdb(ctx context.Context, data string, args []string, as *account) error {
 	auth := []string{"--auth=trust"}
 	if !p.password.Empty() {
-		auth = []string{"--auth=scram-sha-256", "--pwfile=" + filepath.Join(p.Dir, passwordName)}
+		method := "scram-sha-256"
+		if p.Install.Major < 10 {
+			method = "md5"
+		}
+		auth = []string{"--auth=" + method, "--pwfile=" + filepath.Join(p.Dir, passwordName)}
 	}
 	args = append([]string{"--pgdata=" + data, "--username=" + p.Superuser, "--encoding=UTF8", "--locale=C"}, args...)
 	cmd := exec.CommandContext(ctx, p.Install.Tool("initdb"), append(args, auth...)...)

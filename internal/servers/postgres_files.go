@@ -183,7 +183,7 @@ func (p *Postgres) copyTemplate(ctx context.Context, templates, data string, as 
 		if err := errors.Join(as.own(part), as.reaches(part)); err != nil {
 			return err
 		}
-		return p.initdb(ctx, filepath.Join(part, dataDir), []string{"--no-sync"}, as)
+		return p.initdb(ctx, filepath.Join(part, dataDir), []string{"-N"}, as) // not to sync: the long form has had two spellings
 	})
 	if err != nil {
 		return fmt.Errorf("make template: %w", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,6 +107,12 @@ func Postgres(t testing.TB, which Which) *servers.Postgres {
 	if err := preparePool(ctx); err != nil {
 		t.Fatalf("get PostgreSQL for tests: %v", err)
 	}
+	return startShared(ctx, t, which)
+}
+
+// startShared starts a server that all tests of the process share.
+func startShared(ctx context.Context, t testing.TB, which Which) *servers.Postgres {
+	t.Helper()
 	srv, err := servers.StartPostgres(ctx, poolOptions(which, filepath.Join(pool.dir, string(which))))
 	if err != nil {
 		t.Fatal(err)
@@ -148,9 +155,9 @@ func ownOptions(ctx context.Context, t testing.TB, which Which) servers.Options 
 }
 
 func poolOptions(which Which, dir string) servers.Options {
-	o := servers.Options{Install: pool.pair[which], Dir: dir, Settings: map[string]string{}, DieWithParent: true}
-	for name, value := range settings {
-		o.Settings[name] = value
+	o := servers.Options{Install: pool.pair[which], Dir: dir, Settings: maps.Clone(settings), DieWithParent: true}
+	if o.Install.MajorName() == "9.4" {
+		delete(o.Settings, "track_commit_timestamp") // from 9.5
 	}
 	if cache, err := servers.CacheDir(); err == nil {
 		o.Templates = filepath.Join(cache, "templates")
@@ -196,7 +203,14 @@ func Database(t testing.TB, srv *servers.Postgres) secret.DSN {
 	t.Helper()
 	name := databaseName(t.Name())
 	admin(t, srv, "CREATE DATABASE "+name+" TEMPLATE template0")
-	t.Cleanup(func() { admin(t, srv, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	t.Cleanup(func() {
+		if srv.Install.Major >= 13 {
+			admin(t, srv, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
+			return
+		}
+		admin(t, srv, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+name+"'")
+		admin(t, srv, "DROP DATABASE IF EXISTS "+name)
+	})
 	return srv.DSN(name, "")
 }
 
