@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"strings"
 	"time"
@@ -81,11 +82,16 @@ func Connect(ctx context.Context, dsn secret.DSN, o ConnOptions) (*pgx.Conn, err
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
+	settings, err := alive(&config.Config)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, connectFault(ctx, op, dsn, err)
 	}
-	if err := pin(ctx, conn, o.Settings); err != nil {
+	maps.Copy(settings, o.Settings)
+	if err := pin(ctx, conn, settings); err != nil {
 		return nil, errors.Join(fault.Wrap(fault.Failed, op, err, ""), conn.Close(ctx))
 	}
 	return conn, nil
@@ -113,7 +119,8 @@ func pin(ctx context.Context, conn *pgx.Conn, more map[string]string) error {
 	_, err := conn.Exec(ctx, `
 		select pg_catalog.set_config(s.name, v.value, false)
 		from unnest($1::text[], $2::text[]) v(name, value)
-		join pg_catalog.pg_settings s on lower(s.name) = lower(v.name)`, names, values)
+		join pg_catalog.pg_settings s on lower(s.name) = lower(v.name)
+		where lower(s.name) <> $3 or pg_catalog.version() !~* 'windows|visual c|mingw'`, names, values, clientCheck) // which cannot do that
 	if err != nil {
 		return fmt.Errorf("set session: %w", err)
 	}

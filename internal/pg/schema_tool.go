@@ -100,7 +100,7 @@ func askVersion(ctx context.Context, path string) (PgDump, error) {
 // script (it can hold those of user mappings) stays in memory.
 func (d PgDump) dump(ctx context.Context, dsn secret.DSN, snapshot string, more ...string) ([]entry, error) {
 	args := append([]string{"--verbose", "--section=pre-data", "--section=post-data", "--snapshot=" + snapshot,
-		"--no-blobs", "--dbname=" + dsn.WithoutPassword()}, more...)
+		"--no-blobs", "--dbname=" + keptAlive(dsn).WithoutPassword()}, more...)
 	cmd := exec.CommandContext(ctx, d.Path, args...)
 	cmd.Env = append(secret.Environ(), "LC_ALL=C", "PGAPPNAME="+applicationName)
 	if pw := dsn.Password(); pw != "" {

@@ -79,6 +79,20 @@ func (d DSN) WithoutPassword() string {
 	return u.String()
 }
 
+// Default is the connection string with a parameter that it says nothing of
+// itself. The value is a plain word or number.
+func (d DSN) Default(name, value string) DSN {
+	switch {
+	case d.keyword(name) != "":
+		return d
+	case d.url() == nil:
+		return DSN{d.text + " " + name + "=" + value}
+	case strings.Contains(d.text, "?"):
+		return DSN{d.text + "&" + name + "=" + value}
+	}
+	return DSN{d.text + "?" + name + "=" + value}
+}
+
 // passwordKeywords are the parameters of a connection string that are secret.
 var passwordKeywords = []string{"password", "sslpassword"}
 

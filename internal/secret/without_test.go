@@ -16,3 +16,17 @@ func TestWithoutPassword(t *testing.T) {
 		}
 	}
 }
+
+func TestDefault(t *testing.T) {
+	for _, c := range []struct{ dsn, want string }{
+		{"postgres://u:pw@h:5432/d?sslmode=disable", "postgres://u:pw@h:5432/d?sslmode=disable&a=1"},
+		{"postgresql://u@h/d", "postgresql://u@h/d?a=1"},
+		{"postgres://h/d?a=2", "postgres://h/d?a=2"},
+		{"host=h password='p w'", "host=h password='p w' a=1"},
+		{"host=h a=2", "host=h a=2"},
+	} {
+		if got := NewDSN(c.dsn).Default("a", "1").Reveal(); got != c.want {
+			t.Errorf("%q with a=1 is %q, want %q", c.dsn, got, c.want)
+		}
+	}
+}

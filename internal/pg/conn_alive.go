@@ -1,0 +1,82 @@
+package pg
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/secret"
+)
+
+// A network that is cut tells nobody. Left alone, a session waits for its
+// answer for ever, or a quarter of an hour if it has sent something, and the
+// server keeps its end, with snapshot and locks, for two hours. So both ends
+// ask now and then whether the other is there: the parameters are libpq's, and
+// what a connection string says of them counts.
+const (
+	aliveIdle     = "keepalives_idle"     // seconds of silence before the first question
+	aliveInterval = "keepalives_interval" // seconds between questions
+	aliveCount    = "keepalives_count"    // questions that may stay unanswered
+	aliveSent     = "tcp_user_timeout"    // milliseconds that sent data may stay unacknowledged
+)
+
+// clientCheck is the setting of servers from version 14 on that ends work
+// whose client has gone.
+const clientCheck = "client_connection_check_interval"
+
+// aliveLimits let a connection count as lost after a minute.
+func aliveLimits() map[string]int {
+	return map[string]int{aliveIdle: 30, aliveInterval: 10, aliveCount: 3, aliveSent: 60_000}
+}
+
+// alive makes connections notice that the other end is gone, and gives the
+// session settings by which the server does the same.
+func alive(config *pgconn.Config) (map[string]string, error) {
+	limits := aliveLimits()
+	for name := range limits {
+		text, given := config.RuntimeParams[name]
+		if !given {
+			continue
+		}
+		delete(config.RuntimeParams, name) // the others are sent to the server
+		value, err := strconv.ParseUint(text, 10, 31)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, fmt.Sprintf("%s in the connection string is %q", name, text), "write a whole number, or leave it out")
+		}
+		limits[name] = int(value)
+	}
+	asked := config.RuntimeParams["keepalives"] != "0"
+	delete(config.RuntimeParams, "keepalives")
+	config.DialFunc = (&net.Dialer{
+		KeepAlive: -1, // where it is not asked for, there is none
+		KeepAliveConfig: net.KeepAliveConfig{
+			Enable: asked, Count: limits[aliveCount],
+			Idle: time.Duration(limits[aliveIdle]) * time.Second, Interval: time.Duration(limits[aliveInterval]) * time.Second,
+		},
+		Control: limitSent(limits[aliveSent]),
+	}).DialContext
+	settings := map[string]string{
+		aliveSent: strconv.Itoa(limits[aliveSent]),
+		// A server that works looks at its connection only if it is told to.
+		clientCheck: strconv.Itoa(limits[aliveInterval]) + "s",
+	}
+	for _, name := range []string{aliveIdle, aliveInterval, aliveCount} {
+		settings["tcp_"+name] = strconv.Itoa(limits[name])
+	}
+	return settings, nil
+}
+
+// keptAlive is a connection string for a program that connects by itself; one
+// of an old version knows no limit for what was sent.
+func keptAlive(dsn secret.DSN) secret.DSN {
+	for name, value := range aliveLimits() {
+		if name != aliveSent {
+			dsn = dsn.Default(name, strconv.Itoa(value))
+		}
+	}
+	return dsn
+}

@@ -1,0 +1,110 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/testenv"
+)
+
+// noticed bounds how long a cut connection may stand under the limits of
+// impatient.
+const noticed = 15 * time.Second
+
+func impatient(dsn secret.DSN) secret.DSN {
+	return dsn.Default(aliveIdle, "1").Default(aliveInterval, "1").Default(aliveCount, "2").Default(aliveSent, "1500")
+}
+
+// TestConnectNoticesSilence: where every packet is lost, the session ends on
+// both sides, whether it waits for an answer, receives or sends.
+func TestConnectNoticesSilence(t *testing.T) {
+	t.Parallel()
+	server := testenv.Database(t, testenv.Postgres(t, testenv.Newer))
+	for _, c := range []struct {
+		name string
+		work func(context.Context, *pgx.Conn) error
+	}{
+		{"waits", func(ctx context.Context, conn *pgx.Conn) error { return run(ctx, conn, "select pg_sleep(100)") }},
+		{"receives", func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.PgConn().CopyTo(ctx, io.Discard, "copy (select generate_series(1, 1000000000000)) to stdout")
+			return err
+		}},
+		{"sends", func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.PgConn().CopyFrom(ctx, endless{}, "copy pg_temp.silence from stdin")
+			return err
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), noticed)
+			defer cancel()
+			wire := testenv.NewWire(t, server)
+			look, conn := connectAs(t, server, "look"), connectAs(t, impatient(wire.DSN(server)), "cut")
+			if err := run(ctx, conn, "create temp table silence (a text)"); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- c.work(ctx, conn) }()
+			awaitActive(ctx, t, look, conn.PgConn().PID(), 1)
+			wire.Swallow()
+			if err := <-ended; err == nil || ctx.Err() != nil {
+				t.Errorf("the client notices nothing: %v", err)
+			}
+			awaitActive(ctx, t, look, conn.PgConn().PID(), 0)
+		})
+	}
+}
+
+// endless reads as lines without end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = '\n'
+	}
+	return len(p), nil
+}
+
+// TestConnectReadsLimits: a limit that is no number is refused.
+func TestConnectReadsLimits(t *testing.T) {
+	t.Parallel()
+	_, err := Connect(t.Context(), secret.NewDSN("postgres://u:pw@127.0.0.1:1/d?keepalives_idle=soon"), ConnOptions{Side: Source})
+	var refused *fault.Error
+	if !errors.As(err, &refused) || refused.Kind != fault.Invalid {
+		t.Errorf("got %v, want it refused", err)
+	}
+}
+
+func connectAs(t *testing.T, dsn secret.DSN, application string) *pgx.Conn {
+	t.Helper()
+	conn, err := Connect(t.Context(), dsn, ConnOptions{Application: application, Side: Source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = hangUp(context.WithoutCancel(t.Context()), conn) }) // it may be cut
+	return conn
+}
+
+// awaitActive waits until a session works (1), or does so no more (0).
+func awaitActive(ctx context.Context, t *testing.T, look *pgx.Conn, pid uint32, want int) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var got int
+		if err := look.QueryRow(ctx, "select count(*) from pg_stat_activity where pid = $1 and state = 'active'", pid).Scan(&got); err != nil {
+			t.Fatalf("wait until %d sessions %d work: %v", want, pid, err)
+		}
+		if got == want {
+			return
+		}
+		<-tick.C
+	}
+}
