@@ -37,7 +37,9 @@ type CopyOptions struct {
 	Token string
 	// ChunkBytes is about how much of a large table is one transaction; 0 is 1 GiB.
 	ChunkBytes int64
-	Progress   Progress
+	// Snapshot, if set, is the moment to copy; else the copy takes its own.
+	Snapshot *HeldSnapshot
+	Progress Progress
 	// State is what an earlier call with this token saved last.
 	State CopyState
 	// Save keeps the state; it returns when it is safe on disk.
@@ -140,7 +142,7 @@ func (c *copier) close(ctx context.Context) error {
 
 // open takes the snapshot and the target.
 func (c *copier) open(ctx context.Context) (err error) {
-	if c.source, err = holdSnapshot(ctx, c.From); err != nil {
+	if c.source, err = holdSnapshot(ctx, c.From, c.Snapshot); err != nil {
 		return err
 	}
 	if c.sourceVersion, err = Version(ctx, c.source.conn); err != nil {

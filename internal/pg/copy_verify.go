@@ -21,7 +21,7 @@ var namesQuery string
 // outsider does, without the ledger of the copy. That each row is the same is
 // for Verify to prove.
 func VerifyCopy(ctx context.Context, from, to secret.DSN, jobs int) (err error) {
-	source, err := holdSnapshot(ctx, from)
+	source, err := holdSnapshot(ctx, from, nil)
 	if err != nil {
 		return err
 	}

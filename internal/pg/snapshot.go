@@ -32,16 +32,31 @@ type snapshot struct {
 // later is seen, nothing can be written.
 const beginSnapshot = "begin isolation level repeatable read, read only"
 
-// holdSnapshot takes a mark and exports a snapshot.
-func holdSnapshot(ctx context.Context, dsn secret.DSN) (*snapshot, error) {
+// HeldSnapshot is a snapshot that another session of the source has exported
+// and holds, and the mark that was taken before it was made.
+type HeldSnapshot struct {
+	ID   string
+	Mark FreezeMark
+}
+
+// holdSnapshot takes a mark and exports a snapshot; given one that is held, it
+// joins that and exports it again, so that the first holder may go.
+func holdSnapshot(ctx context.Context, dsn secret.DSN, held *HeldSnapshot) (*snapshot, error) {
 	s := &snapshot{dsn: dsn}
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s.conn = conn
-	if s.Mark, err = TakeMark(ctx, conn); err == nil {
-		if _, err = conn.Exec(ctx, beginSnapshot); err == nil {
+	begin := beginSnapshot
+	if held == nil {
+		s.Mark, err = TakeMark(ctx, conn)
+	} else {
+		s.Mark = held.Mark
+		begin += "; set transaction snapshot " + Literal(held.ID)
+	}
+	if err == nil {
+		if err = run(ctx, conn, begin); err == nil {
 			err = conn.QueryRow(ctx, "select pg_catalog.pg_export_snapshot()").Scan(&s.ID)
 		}
 	}

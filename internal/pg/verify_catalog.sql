@@ -144,7 +144,7 @@ with space as (
 	select 'publication', quote_ident(p.pubname), concat_ws(' ', case when p.puballtables then 'all tables' end,
 		'insert', p.pubinsert, 'update', p.pubupdate, 'delete', p.pubdelete, 'truncate ' || (to_jsonb(p)->>'pubtruncate'), 'via root ' || (to_jsonb(p)->>'pubviaroot'),
 		'tables ' || (select string_agg(r.prrelid::regclass::text, ', ' order by r.prrelid::regclass::text) from pg_catalog.pg_publication_rel r where r.prpubid = p.oid)), false
-	from pg_catalog.pg_publication p
+	from pg_catalog.pg_publication p where p.pubname !~ '^evac_(follow|home)_'
 	union all
 	select 'server', quote_ident(s.srvname), concat_ws(' ', w.fdwname, s.srvtype, s.srvversion, s.srvoptions::text), false
 	from pg_catalog.pg_foreign_server s join pg_catalog.pg_foreign_data_wrapper w on w.oid = s.srvfdw
