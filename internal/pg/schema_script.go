@@ -114,7 +114,7 @@ func (s *splitter) finish() {
 	if s.current == nil {
 		return
 	}
-	e, sql := *s.current, strings.TrimSpace(s.body.String())
+	e, sql := *s.current, withoutVersions(strings.TrimSpace(s.body.String()))
 	s.current = nil
 	s.body.Reset()
 	if sql == "" {
@@ -132,6 +132,26 @@ func (s *splitter) finish() {
 	}
 	e.SQL = sql
 	s.entries = append(s.entries, e)
+}
+
+// A server since the minor versions of November 2026 keeps, among the options
+// of every column, its own pg_attver. It belongs to that server: a pg_dump
+// that knows it leaves it out, an older one writes it down, and an older
+// server refuses it.
+var (
+	versionAlone = regexp.MustCompile(`(?m)^ALTER (?:FOREIGN )?TABLE ONLY ` + anyName + `(?:\.` + anyName + `)? ALTER COLUMN ` + anyName + ` SET \(pg_attver=\d+\);(?:\n|$)`)
+	versionAmong = regexp.MustCompile(`(?m)^(ALTER (?:FOREIGN )?TABLE ONLY ` + anyName + `(?:\.` + anyName + `)? ALTER COLUMN ` + anyName + ` SET \(.*?)(?:pg_attver=\d+, |, pg_attver=\d+)`)
+)
+
+// anyName matches a name as pg_dump writes it.
+const anyName = `(?:\w+|"(?:[^"]|"")+")`
+
+// withoutVersions takes the server's own numbers out of a table's script.
+func withoutVersions(sql string) string {
+	if !strings.Contains(sql, "pg_attver=") {
+		return sql
+	}
+	return strings.TrimSpace(versionAmong.ReplaceAllString(versionAlone.ReplaceAllString(sql, ""), "$1"))
 }
 
 // quoteState follows the quotes of SQL text over lines: 'text', E'te\'xt',

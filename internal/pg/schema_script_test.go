@@ -132,3 +132,31 @@ func FuzzSplitScript(f *testing.F) {
 		}
 	})
 }
+
+func TestWithoutVersions(t *testing.T) {
+	const got = `CREATE TABLE app."o'dd
+t" (
+    a integer,
+    b text DEFAULT 'SET (pg_attver=1);'::text
+);
+ALTER TABLE ONLY app."o'dd
+t" ALTER COLUMN "li""ne
+feed" SET (pg_attver=2178893984);
+ALTER TABLE ONLY app."o'dd
+t" ALTER COLUMN b SET (pg_attver=2178893984, n_distinct=-0.5);
+ALTER TABLE ONLY t ALTER COLUMN b SET (n_distinct=-0.5, pg_attver=2178893984, n_distinct_inherited=2);
+ALTER TABLE ONLY t ALTER COLUMN c SET (n_distinct=-0.5, pg_attver=2178893984);
+ALTER FOREIGN TABLE ONLY app.far ALTER COLUMN a SET (pg_attver=1);`
+	const want = `CREATE TABLE app."o'dd
+t" (
+    a integer,
+    b text DEFAULT 'SET (pg_attver=1);'::text
+);
+ALTER TABLE ONLY app."o'dd
+t" ALTER COLUMN b SET (n_distinct=-0.5);
+ALTER TABLE ONLY t ALTER COLUMN b SET (n_distinct=-0.5, n_distinct_inherited=2);
+ALTER TABLE ONLY t ALTER COLUMN c SET (n_distinct=-0.5);`
+	if diff := cmp.Diff(want, withoutVersions(got)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -73,7 +73,7 @@ with space as (
 			where l.oid = attcollation and l.oid <> (select y.typcollation from pg_catalog.pg_type y where y.oid = atttypid)),
 		'identity ' || nullif(j->>'attidentity', ''), 'generated ' || nullif(j->>'attgenerated', ''),
 		'storage ' || attstorage::text, 'compression ' || nullif(j->>'attcompression', ''),
-		'statistics ' || nullif(j->>'attstattarget', '-1'), attoptions::text, attfdwoptions::text,
+		'statistics ' || nullif(j->>'attstattarget', '-1'), (select string_agg(o, ', ' order by o) from unnest(attoptions) o where o !~ '^pg_attver='), attfdwoptions::text,
 		'default ' || (select pg_get_expr(d.adbin, d.adrelid) from pg_catalog.pg_attrdef d where d.adrelid = attrelid and d.adnum = attnum)), false
 	from attribute
 	union all

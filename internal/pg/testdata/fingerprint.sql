@@ -12,7 +12,7 @@ select format('rel|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s', c.oid::regclass, relkin
 select format('parent|%s|%s|%s', inhrelid::regclass, inhseqno, inhparent::regclass) from pg_inherits order by 1;
 select format('part|%s|%s', partrelid::regclass, pg_get_partkeydef(partrelid)) from pg_partitioned_table order by 1;
 select format('col|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s', attrelid::regclass, row_number() over (partition by attrelid order by attnum), attname, format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
-	attstorage, nullif(attcompression, ''), nullif(coalesce(attstattarget, -1), -1), attoptions, attfdwoptions, (select string_agg(regexp_replace(x::text, '(=[a-zA-Z*]*)m\*?', '\1'), ',' order by x::text) from unnest(coalesce(attacl, acldefault('c', relowner))) x), case when attcollation <> 0 then attcollation::regcollation end)
+	attstorage, nullif(attcompression, ''), nullif(coalesce(attstattarget, -1), -1), nullif(array(select o from unnest(attoptions) o where o !~ '^pg_attver='), '{}'), attfdwoptions, (select string_agg(regexp_replace(x::text, '(=[a-zA-Z*]*)m\*?', '\1'), ',' order by x::text) from unnest(coalesce(attacl, acldefault('c', relowner))) x), case when attcollation <> 0 then attcollation::regcollation end)
 	|| '|' || coalesce(pg_get_expr(adbin, adrelid), '') || '|' || attislocal || attinhcount from pg_attribute a join pg_class c on c.oid = attrelid join :space s on s.oid = relnamespace
 	left join pg_attrdef d on adrelid = attrelid and adnum = attnum where attnum > 0 and not attisdropped and relkind in ('r', 'p', 'v', 'm', 'f', 'c') order by 1;
 select format('idx|%s|%s|valid=%s|clus=%s|ri=%s|%s|%s', indexrelid::regclass, pg_get_indexdef(indexrelid), indisvalid, indisclustered, indisreplident, indisready,
