@@ -22,6 +22,7 @@ func postgresCases() []testenv.Case {
 		{Kind: "postgres_freeze", Name: "strict", New: func(t testing.TB) testenv.Subject { return freezeWorld(t, true) }},
 		{Kind: "postgres_copy", New: copyWorld},
 		{Kind: "postgres_verify", New: verifyWorld},
+		{Kind: "postgres_promote", New: promoteWorld, Cuts: 4},
 	}
 }
 

@@ -34,6 +34,9 @@ type ConnOptions struct {
 	// Settings are session settings over the pinned ones; one that the
 	// server does not know is left out.
 	Settings map[string]string
+	// Startup are settings that take effect with the login itself; a server
+	// refuses the login for one that it does not know or the user may not set.
+	Startup map[string]string
 }
 
 // connectTimeout bounds one attempt to connect where the DSN says nothing.
@@ -79,6 +82,7 @@ func Connect(ctx context.Context, dsn secret.DSN, o ConnOptions) (*pgx.Conn, err
 			"write it as postgres://USER@HOST:PORT/DATABASE or host=HOST port=PORT dbname=DATABASE user=USER")
 	}
 	config.RuntimeParams["application_name"] = o.Application
+	maps.Copy(config.RuntimeParams, o.Startup)
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
