@@ -217,9 +217,15 @@ func Database(t testing.TB, srv *servers.Postgres) secret.DSN {
 // admin runs one statement as the superuser.
 func admin(t testing.TB, srv *servers.Postgres, statement string) {
 	t.Helper()
+	adminIn(t, srv, "postgres", statement)
+}
+
+// adminIn runs one statement as the superuser in a database.
+func adminIn(t testing.TB, srv *servers.Postgres, database, statement string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, srv.DSN("postgres", "").Reveal())
+	conn, err := pgx.Connect(ctx, srv.DSN(database, "").Reveal())
 	if err != nil {
 		t.Errorf("connect to the test server: %v", err)
 		return

@@ -103,6 +103,9 @@ func (c *Copy) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 	case seen.Begun:
 		plan.Fact("state", "the target holds an unfinished copy of this step, which goes on if the source was not written since")
 	}
+	for _, f := range seen.Facts {
+		plan.Fact(f.Name, "%s", f.Value)
+	}
 	plan.Warnings = seen.Warnings
 	return plan, nil
 }

@@ -1,0 +1,172 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/secret"
+)
+
+// CopySurvey is what a check before a move saw.
+type CopySurvey struct {
+	SourceVersion, TargetVersion string
+	PgDump                       PgDump
+	// Tables and LargeObjects are counts; Rows is the estimate of the
+	// statistics; Bytes the size of tables and large objects without indexes,
+	// IndexBytes that of the indexes.
+	Tables, LargeObjects, Rows, Bytes, IndexBytes int64
+	// Begun tells that the target holds unfinished work of this very copy,
+	// Finished that the copy is complete.
+	Begun, Finished bool
+	// Facts are what else a planning meeting wants to know, the ways that are
+	// open among them.
+	Facts    []Fact
+	Warnings []string
+	// Keyless are the tables whose rows logical replication cannot tell apart,
+	// "public.orders"; only CheckFollow looks for them.
+	Keyless []string
+}
+
+// Fact is one thing that a check saw.
+type Fact struct{ Name, Value string }
+
+// CheckCopy looks whether Copy can work, and reads only. Everything that is
+// wrong is in the error at once, each with a hint. Of o it needs From, To,
+// Jobs, PgDump, Token, State.
+func CheckCopy(ctx context.Context, o CopyOptions) (CopySurvey, error) {
+	return look(ctx, preflight{CopyOptions: o})
+}
+
+// CheckFollow is CheckCopy for a copy that logical replication follows: it
+// looks also at what that needs of both servers and of the tables.
+func CheckFollow(ctx context.Context, o CopyOptions) (CopySurvey, error) {
+	return look(ctx, preflight{CopyOptions: o, follow: true})
+}
+
+// preflight is one look at both sides before a move. Each of its checks only
+// reads; it gives what is wrong, or notes facts and warnings.
+type preflight struct {
+	CopyOptions
+	follow         bool
+	source, target *place
+	survey         CopySurvey
+	// together tells that both databases are on one server.
+	together bool
+}
+
+func look(ctx context.Context, p preflight) (survey CopySurvey, err error) {
+	p.survey.Finished = p.State.Finished != nil
+	var sourceErr, targetErr error
+	p.source, sourceErr = openPlace(ctx, p.From, Source)
+	p.target, targetErr = openPlace(ctx, p.To, Target)
+	defer func() { err = errors.Join(err, p.source.close(ctx), p.target.close(ctx)) }()
+	if err := errors.Join(sourceErr, targetErr); err != nil {
+		return p.survey, err
+	}
+	var wrong []error
+	for _, check := range p.checks() {
+		wrong = append(wrong, check(ctx))
+	}
+	return p.survey, errors.Join(wrong...)
+}
+
+// checks are all that there are, in the order in which a reader wants to know.
+func (p *preflight) checks() []func(context.Context) error {
+	checks := []func(context.Context) error{
+		p.servers, p.sides, p.size, p.readable, p.rows, p.occupied, p.writable, p.sessions,
+		p.roles, p.owners, p.makers, p.extensions, p.extensionVersions, p.features, p.libraries, p.encoding, p.locales, p.collations,
+		p.oddities, p.sequences, p.removedSettings, p.settings, p.surroundings, p.activity, p.space,
+	}
+	if p.follow {
+		checks = append(checks, p.followSource, p.followTarget, p.followTables, p.reachable)
+	}
+	return append(checks, p.ways)
+}
+
+func (p *preflight) warn(format string, args ...any) {
+	p.survey.Warnings = append(p.survey.Warnings, fmt.Sprintf(format, args...))
+}
+
+func (p *preflight) fact(name, format string, args ...any) {
+	p.survey.Facts = append(p.survey.Facts, Fact{name, fmt.Sprintf(format, args...)})
+}
+
+// place is one side: a session there, and what is known of its server.
+type place struct {
+	side     Side
+	conn     *pgx.Conn
+	version  int
+	user     string
+	database string
+	super    bool
+	standby  bool
+	provider provider
+}
+
+// openPlace gives a place also with an error; it can be closed.
+func openPlace(ctx context.Context, dsn secret.DSN, side Side) (*place, error) {
+	s := &place{side: side}
+	var err error
+	if s.conn, err = Connect(ctx, dsn, ConnOptions{Application: applicationName, Side: side}); err != nil {
+		return s, err
+	}
+	err = s.conn.QueryRow(ctx, `
+		select current_setting('server_version_num')::int, current_user, current_database(), r.rolsuper, pg_is_in_recovery()
+		from pg_catalog.pg_roles r where r.rolname = current_user`).Scan(&s.version, &s.user, &s.database, &s.super, &s.standby)
+	if err != nil {
+		return s, fmt.Errorf("read version of %s: %w", side, err)
+	}
+	roles, err := s.texts(ctx, "roles", "select rolname::text from pg_catalog.pg_roles")
+	s.provider = providerOf(roles)
+	return s, err
+}
+
+func (s *place) close(ctx context.Context) error { return hangUp(ctx, s.conn) }
+
+// texts lists what a query gives; what names it in errors.
+func (s *place) texts(ctx context.Context, what, sql string, args ...any) ([]string, error) {
+	list, err := texts(ctx, s.conn, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list %s of %s: %w", what, s.side, err)
+	}
+	return list, nil
+}
+
+// name is how the place's server is called in facts.
+func (s *place) name() string {
+	name := "PostgreSQL " + versionName(s.version)
+	if s.provider.name != "" {
+		name += ", " + s.provider.name
+	}
+	if s.standby {
+		name += ", a standby"
+	}
+	return name
+}
+
+// ours is SQL: the object is the users' own, not initdb's and of no extension.
+func ours(class, oid string) string {
+	return fmt.Sprintf("%[2]s >= 16384 and not exists (select from pg_catalog.pg_depend e where e.classid = 'pg_catalog.%[1]s'::regclass and e.objid = %[2]s and e.deptype = 'e')", class, oid)
+}
+
+// some lists names, and how many more there are.
+func some(names []string) string {
+	const most = 8
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// refused makes an error of names, nil without any.
+func refused(kind fault.Kind, names []string, format, hint string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	return fault.New(kind, fmt.Sprintf(format, some(names)), hint)
+}
