@@ -23,6 +23,7 @@ func postgresCases() []testenv.Case {
 		{Kind: "postgres_copy", New: copyWorld},
 		{Kind: "postgres_verify", New: verifyWorld},
 		{Kind: "postgres_promote", New: promoteWorld, Cuts: 4},
+		{Kind: "postgres_warm", New: warmWorld},
 	}
 }
 
@@ -62,6 +63,26 @@ func verifyWorld(t testing.TB) testenv.Subject {
 		Probe: func(t testing.TB) any {
 			const all = `select md5(string_agg(t::text, ',' order by a)) from t`
 			return []string{plainSQL(t, sides[0], all), plainSQL(t, sides[1], all)}
+		},
+	}
+}
+
+// warmWorld is two databases; that one is read must not show in it.
+func warmWorld(t testing.TB) testenv.Subject {
+	from, db := testenv.Database(t, testenv.Postgres(t, testenv.Newer)), testenv.Database(t, testenv.Postgres(t, testenv.Older))
+	for _, side := range []secret.DSN{from, db} {
+		plainSQL(t, side, `create table t (a int primary key, b text)`)
+		plainSQL(t, side, `insert into t select i, repeat('x', 500) from generate_series(1, 5000) i`)
+	}
+	return testenv.Subject{
+		Step: func() step.Step {
+			return &postgres.Warm{Database: db, From: from, Jobs: 2, WarmEnough: 100, MaxLatency: 100, Physical: "auto"}
+		},
+		Probe: func(t testing.TB) any {
+			return []string{
+				plainSQL(t, db, `select md5(string_agg(t::text, ',' order by a)) from t`),
+				plainSQL(t, db, `select concat_ws(' ', (select count(*) from pg_class), (select count(*) from pg_proc), (select count(*) from pg_extension))`),
+			}
 		},
 	}
 }

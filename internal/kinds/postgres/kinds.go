@@ -4,5 +4,11 @@ import "github.com/evac-io/evac/internal/step"
 
 // Kinds lists the kinds of the family.
 func Kinds() []step.Kind {
-	return []step.Kind{freezeKind(), copyKind(), verifyKind(), promoteKind()}
+	return []step.Kind{
+		freezeKind(),
+		copyKind(),
+		verifyKind(),
+		warmKind(),
+		promoteKind(),
+	}
 }

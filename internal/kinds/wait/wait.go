@@ -4,7 +4,6 @@ package wait
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/evac-io/evac/internal/fault"
@@ -85,23 +84,10 @@ func (w *Wait) deadline(now time.Time, drill bool) (time.Time, error) {
 	return moment(w.Until, now)
 }
 
-// moment reads RFC 3339, or HH:MM as the time of that name nearest to now.
+// moment is step.ParseMoment with a hint.
 func moment(text string, now time.Time) (time.Time, error) {
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t, nil
-	}
-	clock, err := time.Parse("15:04", text)
-	if err != nil {
-		return time.Time{}, fault.New(fault.Invalid, fmt.Sprintf("until: %q is not a time", text), "write 02:00 or 2026-11-21T02:00:00+09:00")
-	}
-	var nearest time.Time
-	for day := -1; day <= 1; day++ {
-		t := time.Date(now.Year(), now.Month(), now.Day()+day, clock.Hour(), clock.Minute(), 0, 0, now.Location())
-		if nearest.IsZero() || t.Sub(now).Abs() < nearest.Sub(now).Abs() {
-			nearest = t
-		}
-	}
-	return nearest, nil
+	t, err := step.ParseMoment(text, now)
+	return t, fault.Wrap(fault.Invalid, "until", err, "write 02:00 or 2026-11-21T02:00:00+09:00")
 }
 
 // saved is the checkpoint: the moment, fixed at the first start.
