@@ -173,19 +173,17 @@ func distinct(ctx context.Context, source, target *pgx.Conn) error {
 
 // direction refuses servers that the copy does not go between.
 func direction(source, target int) error {
-	const oldest = 10
-	switch from, to := source/10000, target/10000; {
-	case from < oldest:
-		return fault.New(fault.Failed, fmt.Sprintf("the source is PostgreSQL %s; copies begin at %d", versionName(source), oldest), "")
-	case to < from:
-		return fault.New(fault.Failed, fmt.Sprintf("the target's PostgreSQL %d is older than the source's %d: a copy goes to the same major version or a newer one", to, from),
-			fmt.Sprintf("take a target of PostgreSQL %d or newer", from))
+	switch from, to := majorName(source), majorName(target); {
+	case source < oldestSource:
+		return fault.New(fault.Failed, fmt.Sprintf("the source is PostgreSQL %s; copies begin at %s", versionName(source), majorName(oldestSource)), "")
+	case majorOf(target) < majorOf(source):
+		return fault.New(fault.Failed, fmt.Sprintf("the target's PostgreSQL %s is older than the source's %s: a copy goes to the same major version or a newer one", to, from),
+			fmt.Sprintf("take a target of PostgreSQL %s or newer", from))
+	case target < oldestTarget:
+		return fault.New(fault.Failed, fmt.Sprintf("the target is PostgreSQL %s; copies go to %s or newer", versionName(target), majorName(oldestTarget)), "")
 	}
 	return nil
 }
-
-// versionName writes 150018 as 15.18.
-func versionName(version int) string { return fmt.Sprintf("%d.%d", version/10000, version%10000) }
 
 // fill does the copy, phase by phase; each leaves out what the ledger has.
 func (c *copier) fill(ctx context.Context) error {

@@ -86,8 +86,14 @@ func fingerprint(t testing.TB, dsn secret.DSN) []string {
 	return strings.Split(psql(t, dsn, "--file=testdata/fingerprint.sql"), "\n")
 }
 
-// outside is what an empty database and its server are, read by pg_dump.
+// outside is what an empty database and its server are.
 func outside(t testing.TB, dsn secret.DSN) []string {
+	t.Helper()
+	return append(dumped(t, dsn), fingerprint(t, dsn)...)
+}
+
+// dumped is what pg_dump and pg_dumpall say.
+func dumped(t testing.TB, dsn secret.DSN) []string {
 	t.Helper()
 	dir := filepath.Dir(testenv.PgDump(t))
 	var lines []string
@@ -102,7 +108,7 @@ func outside(t testing.TB, dsn secret.DSN) []string {
 			}
 		}
 	}
-	return append(lines, fingerprint(t, dsn)...)
+	return lines
 }
 
 func psql(t testing.TB, dsn secret.DSN, args ...string) string {

@@ -27,7 +27,7 @@ var inventoryQuery string
 // dropped; the extensions in kept and the ledger are left out. Large objects
 // are one thing together.
 func inventory(ctx context.Context, conn *pgx.Conn, kept []string) ([]thing, error) {
-	rows, err := conn.Query(ctx, inventoryQuery, kept)
+	rows, err := conn.Query(ctx, fit(conn, inventoryQuery), kept)
 	if err != nil {
 		return nil, fmt.Errorf("list objects of target: %w", err)
 	}

@@ -20,7 +20,7 @@ loose as ( -- objects straight in the schema public, which itself stays
 	union all select 'pg_ts_dict'::regclass, oid from pg_catalog.pg_ts_dict where dictnamespace = to_regnamespace('public')
 	union all select 'pg_ts_parser'::regclass, oid from pg_catalog.pg_ts_parser where prsnamespace = to_regnamespace('public')
 	union all select 'pg_ts_template'::regclass, oid from pg_catalog.pg_ts_template where tmplnamespace = to_regnamespace('public')
-	union all select 'pg_statistic_ext'::regclass, oid from pg_catalog.pg_statistic_ext where stxnamespace = to_regnamespace('public')
+	union all select 'pg_statistic_ext'::regclass, oid from pg_catalog.pg_statistic_ext where stxnamespace = to_regnamespace('public') --[10+]
 	union all select 'pg_foreign_data_wrapper'::regclass, oid from pg_catalog.pg_foreign_data_wrapper
 	union all select 'pg_language'::regclass, oid from pg_catalog.pg_language where oid >= 16384
 	union all select 'pg_am'::regclass, oid from pg_catalog.pg_am where oid >= 16384
@@ -28,22 +28,23 @@ loose as ( -- objects straight in the schema public, which itself stays
 object as (
 	select 0 as step, 'event trigger' as what, e.evtname::text as name, format('drop event trigger if exists %I', e.evtname) as drop
 	from pg_catalog.pg_event_trigger e where not exists (select from member where classid = 'pg_event_trigger'::regclass and objid = e.oid)
-	union all
-	select 2, 'publication', p.pubname, format('drop publication if exists %I', p.pubname) from pg_catalog.pg_publication p
-	union all
-	select 3, 'subscription', s.subname,
-		format('alter subscription %1$I disable; alter subscription %1$I set (slot_name = none); drop subscription %1$I', s.subname)
-	from pg_catalog.pg_subscription s join pg_catalog.pg_database d on d.oid = s.subdbid where d.datname = current_database()
+	union all select 2, 'publication', p.pubname, format('drop publication if exists %I', p.pubname) from pg_catalog.pg_publication p --[10+]
+	union all select 3, 'subscription', s.subname, --[10+]
+		format('alter subscription %1$I disable; alter subscription %1$I set (slot_name = none); drop subscription %1$I', s.subname) --[10+]
+	from pg_catalog.pg_subscription s join pg_catalog.pg_database d on d.oid = s.subdbid where d.datname = current_database() --[10+]
 	union all
 	-- partitions before their parents, whose fall would take them all at once
-	select case when c.relispartition and c.relkind = 'r' then 4 else 5 end, k.what, format('%s.%s', s.nspname, c.relname), format('drop %s if exists %I.%I cascade', k.what, s.nspname, c.relname)
+	select
+		case when c.relispartition and c.relkind = 'r' then 4 else 5 end, --[10+]
+		5, --[<10]
+		k.what, format('%s.%s', s.nspname, c.relname), format('drop %s if exists %I.%I cascade', k.what, s.nspname, c.relname)
 	from pg_catalog.pg_class c join space s on s.oid = c.relnamespace
 	join (values ('r', 'table'), ('p', 'table'), ('v', 'view'), ('m', 'materialized view'), ('f', 'foreign table'), ('S', 'sequence')) k(kind, what)
 		on k.kind = c.relkind::text
 	where not exists (select from member where classid = 'pg_class'::regclass and objid = c.oid)
 		and (c.relkind <> 'S' or not exists (select from auto where classid = 'pg_class'::regclass and objid = c.oid))
 	union all
-	select 6, i.type, i.identity, format('drop %s if exists %s cascade', case when l.class = 'pg_proc'::regclass then 'routine'
+	select 6, i.type, i.identity, format('drop %s if exists %s cascade', case when l.class = 'pg_proc'::regclass and i.type not in ('function', 'aggregate') then 'routine'
 			when i.type = 'statistics object' then 'statistics' else replace(i.type, '-', ' ') end, i.identity)
 	from loose l cross join lateral pg_catalog.pg_identify_object(l.class, l.oid, 0) i
 	where not exists (select from member where classid = l.class and objid = l.oid)

@@ -14,7 +14,8 @@ func (c *copier) readSchema(ctx context.Context) ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.dump.dump(ctx, c.From, c.source.ID, more...)
+	entries, err := c.dump.dump(ctx, c.From, c.source.ID, more...)
+	return wordedFor(c.target.version, entries), err
 }
 
 // dumpOptions are what pg_dump needs to know of these two servers.
@@ -72,7 +73,7 @@ func (c *copier) makeBefore(ctx context.Context, entries []entry) error {
 // the target, and pg_dump leaves it alone.
 func (c *copier) dropPublic(ctx context.Context) error {
 	var there bool
-	err := c.source.conn.QueryRow(ctx, "select to_regnamespace('public') is not null").Scan(&there)
+	err := c.source.conn.QueryRow(ctx, "select exists (select from pg_catalog.pg_namespace where nspname = 'public')").Scan(&there)
 	if err != nil {
 		return fmt.Errorf("look for schema \"public\" of source: %w", err)
 	}
@@ -205,11 +206,12 @@ func (c *copier) setDatabase(ctx context.Context) error {
 // analyze gathers statistics of every table that is not a part of another,
 // whose turn covers its parts.
 func (c *copier) analyze(ctx context.Context) error {
-	tables, err := texts(ctx, c.target.conn, `
+	tables, err := texts(ctx, c.target.conn, fit(c.target.conn, `
 		select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-		where c.relkind in ('r', 'p', 'm') and not c.relispartition and c.relpersistence <> 't'
+		where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't'
+			and not c.relispartition --[10+]
 			and n.nspname not in ('information_schema', 'evac_ledger') and n.nspname !~ '^pg_'
-		order by pg_table_size(c.oid) desc, 1`)
+		order by pg_table_size(c.oid) desc, 1`))
 	if err != nil {
 		return fmt.Errorf("list tables of target: %w", err)
 	}

@@ -55,11 +55,11 @@ func VerifyCopy(ctx context.Context, from, to secret.DSN, jobs int) (err error) 
 // compareNames lists the objects that one side lacks. Extensions that the
 // target has more are its own.
 func compareNames(ctx context.Context, source, target *pgx.Conn) ([]string, error) {
-	here, err := texts(ctx, source, namesQuery)
+	here, err := texts(ctx, source, fit(source, namesQuery))
 	if err != nil {
 		return nil, fmt.Errorf("list objects of source: %w", err)
 	}
-	there, err := texts(ctx, target, namesQuery)
+	there, err := texts(ctx, target, fit(target, namesQuery))
 	if err != nil {
 		return nil, fmt.Errorf("list objects of target: %w", err)
 	}

@@ -15,13 +15,13 @@ union all select case relkind when 'r' then 'table ' when 'p' then 'table ' when
 union all select 'column ' || r.name || '.' || quote_ident(a.attname) from pg_catalog.pg_attribute a join relation r on r.oid = a.attrelid
 	where a.attnum > 0 and not a.attisdropped and r.relkind in ('r', 'p', 'v', 'm', 'f')
 union all select 'constraint ' || quote_ident(o.conname) || ' on ' || r.name from pg_catalog.pg_constraint o join relation r on r.oid = o.conrelid
-	where o.contype not in ('n', 't') and r.relkind in ('r', 'p', 'f') and coalesce(to_jsonb(o) ->> 'conparentid', '0') = '0'
+	where o.contype not in ('n', 't') and r.relkind in ('r', 'p', 'f') and coalesce(row_to_json(o) ->> 'conparentid', '0') = '0'
 union all select 'trigger ' || quote_ident(t.tgname) || ' on ' || r.name from pg_catalog.pg_trigger t join relation r on r.oid = t.tgrelid where not t.tgisinternal
-union all select 'policy ' || quote_ident(p.polname) || ' on ' || r.name from pg_catalog.pg_policy p join relation r on r.oid = p.polrelid
+union all select 'policy ' || quote_ident(p.polname) || ' on ' || r.name from pg_catalog.pg_policy p join relation r on r.oid = p.polrelid --[9.5+]
 union all select 'rule ' || quote_ident(w.rulename) || ' on ' || r.name from pg_catalog.pg_rewrite w join relation r on r.oid = w.ev_class
 union all select 'function ' || p.oid::regprocedure from pg_catalog.pg_proc p join space s on s.oid = p.pronamespace
 	where not exists (select from member where classid = 'pg_proc'::regclass and objid = p.oid)
 union all select 'type ' || format_type(t.oid, null) from pg_catalog.pg_type t join space s on s.oid = t.typnamespace
 	where t.typtype in ('d', 'e', 'r') and not exists (select from member where classid = 'pg_type'::regclass and objid = t.oid)
-union all select 'extended statistics ' || format('%I.%I', s.nspname, x.stxname) from pg_catalog.pg_statistic_ext x join space s on s.oid = x.stxnamespace
+union all select 'extended statistics ' || format('%I.%I', s.nspname, x.stxname) from pg_catalog.pg_statistic_ext x join space s on s.oid = x.stxnamespace --[10+]
 union all select 'extension ' || extname from pg_catalog.pg_extension

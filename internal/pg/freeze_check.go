@@ -41,9 +41,6 @@ func PlanFreeze(ctx context.Context, dsn secret.DSN, strict bool) (plan FreezePl
 	return plan, fault.Wrap(fault.Failed, op, err, "")
 }
 
-// firstFrozen is the first version that a freeze knows how to watch.
-const firstFrozen = 10_00_00
-
 // rights are what the connected role may do.
 type rights struct {
 	role                                        string
@@ -56,19 +53,33 @@ func (f *freezer) rights(ctx context.Context) (r rights, err error) {
 	if r.version, err = Version(ctx, f.conn); err != nil {
 		return r, err
 	}
-	if r.version < firstFrozen {
-		return r, fault.New(fault.Invalid, fmt.Sprintf("server version %d is too old, want 10 or later", r.version/100_00), "")
+	if r.version < oldestSource {
+		return r, fault.New(fault.Invalid, fmt.Sprintf("server version %s is too old, want %s or later", versionName(r.version), majorName(oldestSource)), "")
 	}
-	err = f.conn.QueryRow(ctx, `
+	err = f.conn.QueryRow(ctx, fit(f.conn, `
 		select current_user, pg_is_in_recovery(), u.rolsuper, pg_has_role(d.datdba, 'usage'), u.rolcreaterole,
-			pg_has_role('pg_read_all_stats', 'usage'), pg_has_role('pg_signal_backend', 'usage'), current_setting('track_counts')::boolean
-		from pg_catalog.pg_database d, pg_catalog.pg_roles u
-		where d.datname = current_database() and u.rolname = current_user`).
+			pg_has_role('pg_read_all_stats', 'usage'), --[10+]
+			m.all, --[<10]
+			pg_has_role('pg_signal_backend', 'usage'), --[9.6+]
+			m.all, --[<9.6]
+			current_setting('track_counts')::boolean
+		from pg_catalog.pg_database d, pg_catalog.pg_roles u,
+			(select coalesce(bool_and(pg_has_role(oid, 'usage')), true) as all from pg_catalog.pg_roles where rolcanlogin and not rolsuper) m
+		where d.datname = current_database() and u.rolname = current_user`)).
 		Scan(&r.role, &r.standby, &r.super, &r.owner, &r.roles, &r.stats, &r.signal, &r.counting)
 	if err != nil {
 		return r, fmt.Errorf("read rights: %w", err)
 	}
 	return r, nil
+}
+
+// grant names what gives a right: a predefined role, or on a server older than
+// that the roles themselves that connect.
+func (r rights) grant(predefined string, since int) string {
+	if r.version >= since {
+		return predefined
+	}
+	return "every ROLE that connects"
 }
 
 // refuse says everything that would keep a freeze from working.
@@ -88,8 +99,8 @@ func (f *freezer) refuse(ctx context.Context, strict bool) error {
 		}
 	}
 	need(r.owner, "does not own the database", fmt.Sprintf("connect as its owner, or: alter database %s owner to %s", Quote(f.database), role))
-	need(r.stats, "may not see other users' sessions", "grant pg_read_all_stats to "+role)
-	need(r.signal, "may not end other users' sessions", "grant pg_signal_backend to "+role)
+	need(r.stats, "may not see other users' sessions", "grant "+r.grant("pg_read_all_stats", 10_00_00)+" to "+role)
+	need(r.signal, "may not end other users' sessions", "grant "+r.grant("pg_signal_backend", 9_06_00)+" to "+role)
 	need(!strict, "is no superuser, and would be shut out itself by strict", "connect as a superuser, or leave strict out")
 	if !r.counting {
 		wrong = append(wrong, fault.New(fault.Invalid, "the server does not count rows (track_counts is off)", "alter system set track_counts = on; select pg_reload_conf()"))
@@ -123,9 +134,15 @@ func (f *freezer) refuseForeign(ctx context.Context, r rights) error {
 	return errors.Join(wrong...)
 }
 
+// firstSubscriptions is the first version with logical replication of its own.
+const firstSubscriptions = 10_00_00
+
 // subscriptions refuses logical replication into the database: its workers
 // write whatever the sessions' defaults are.
 func (f *freezer) subscriptions(ctx context.Context) error {
+	if versionOf(f.conn) < firstSubscriptions {
+		return nil
+	}
 	rows, err := f.conn.Query(ctx, `
 		select s.subname from pg_catalog.pg_subscription s join pg_catalog.pg_database d on d.oid = s.subdbid
 		where d.datname = current_database() and s.subenabled order by 1`)

@@ -126,9 +126,12 @@ type counters struct {
 }
 
 func (f *freezer) counters(ctx context.Context) (c counters, err error) {
-	err = f.conn.QueryRow(ctx, `
-		select clock_timestamp(), txid_snapshot_xmax(txid_current_snapshot()), pg_current_wal_lsn()::text, pg_stat_get_db_xact_rollback(oid)
-		from pg_catalog.pg_database where datname = current_database()`).Scan(&c.at, &c.xid, &c.lsn, &c.rolledBack)
+	err = f.conn.QueryRow(ctx, fit(f.conn, `
+		select clock_timestamp(), txid_snapshot_xmax(txid_current_snapshot()),
+			pg_current_wal_lsn()::text, --[10+]
+			pg_current_xlog_location()::text, --[<10]
+			pg_stat_get_db_xact_rollback(oid)
+		from pg_catalog.pg_database where datname = current_database()`)).Scan(&c.at, &c.xid, &c.lsn, &c.rolledBack)
 	if err != nil {
 		return c, fmt.Errorf("read the server's counters: %w", err)
 	}

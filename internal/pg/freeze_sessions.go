@@ -37,16 +37,22 @@ const sessionsBound = 30 * time.Second
 // sessionsPause is the time between two looks at the sessions.
 const sessionsPause = 20 * time.Millisecond
 
+// sessionColumns reads the clients' sessions. Before 10 a session does not say
+// what it is; one of the server's own has no client's port.
 const sessionColumns = `
 	select a.pid, coalesce(a.usename, ''), coalesce(host(a.client_addr), 'local'), coalesce(a.application_name, ''),
 		coalesce(a.backend_start, now()), coalesce(a.query_start, a.backend_start, now()), a.backend_xid is not null
 	from pg_catalog.pg_stat_activity a
-	where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'`
+	where a.datname = current_database() and a.pid <> pg_backend_pid()
+		and a.backend_type = 'client backend' --[10+]
+		and (a.client_port is not null or a.query = '<insufficient privilege>') --[<10]
+		and a.pid not in (select w.pid from pg_catalog.pg_stat_replication w) --[<10]
+`
 
 // sessions lists the clients' sessions in the database, this one left out,
 // that fit the condition.
 func (f *freezer) sessions(ctx context.Context, condition string, args ...any) ([]Session, error) {
-	rows, err := f.conn.Query(ctx, sessionColumns+condition+" order by a.backend_start", args...)
+	rows, err := f.conn.Query(ctx, fit(f.conn, sessionColumns)+condition+" order by a.backend_start", args...)
 	if err != nil {
 		return nil, fmt.Errorf("list sessions: %w", err)
 	}

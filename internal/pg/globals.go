@@ -71,11 +71,13 @@ func readGlobals(ctx context.Context, conn *pgx.Conn, version int) (globals, err
 	if hashes {
 		password = "(select a.rolpassword from pg_catalog.pg_authid a where a.oid = r.oid)"
 	}
-	rows, err := conn.Query(ctx, usedRoles+`
-		select r.rolname, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolbypassrls,
+	rows, err := conn.Query(ctx, usedRoles+fit(conn, `
+		select r.rolname, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication,
+			r.rolbypassrls, --[9.5+]
+			r.rolsuper, --[<9.5]
 			r.rolconnlimit, case when isfinite(r.rolvaliduntil) then r.rolvaliduntil end, `+password+`, shobj_description(r.oid, 'pg_authid'),
 			coalesce((select s.setconfig from pg_catalog.pg_db_role_setting s where s.setrole = r.oid and s.setdatabase = 0), '{}')
-		from pg_catalog.pg_roles r join used using (oid) where r.rolname !~ '^pg_' order by r.rolname`)
+		from pg_catalog.pg_roles r join used using (oid) where r.rolname !~ '^pg_' order by r.rolname`))
 	if err != nil {
 		return g, fmt.Errorf("read roles of source: %w", err)
 	}

@@ -92,7 +92,7 @@ func (t *target) rolesThere(ctx context.Context, tx pgx.Tx) (map[string]role, []
 // fitRole gives a role that stands already the settings that it lacks.
 func (t *target) fitRole(ctx context.Context, tx pgx.Tx, r, old role) error {
 	if !r.same(old) {
-		if err := noteWarning(ctx, tx, fmt.Sprintf("role %q stands on the target with other attributes (%s there, %s here): left as it is", r.Name, old.attributes(true), r.rights())); err != nil {
+		if err := noteWarning(ctx, tx, fmt.Sprintf("role %q stands on the target with other attributes (%s there, %s here): left as it is", r.Name, old.rights(), r.rights())); err != nil {
 			return err
 		}
 	}

@@ -30,9 +30,9 @@ create table evac_ledger.chunk (
 	id int primary key, what text not null, schema_name text not null, table_name text not null, columns text[] not null,
 	source text not null, first bigint not null, past bigint not null, weight bigint not null, rows bigint, bytes bigint);
 create unlogged table evac_ledger.unlogged (id int primary key);
-create table evac_ledger.undo (id int generated always as identity primary key, sql text not null);
-create table evac_ledger.last (id int generated always as identity primary key, sql text not null);
-create table evac_ledger.warning (id int generated always as identity primary key, text text not null unique);
+create table evac_ledger.undo (id serial primary key, sql text not null);
+create table evac_ledger.last (id serial primary key, sql text not null);
+create table evac_ledger.warning (id serial primary key, text text not null unique);
 `
 
 // ledgerRun is the ledger's head.

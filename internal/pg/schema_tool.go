@@ -29,6 +29,7 @@ type PgDump struct {
 // where is a program, its directory, or "" for the usual places. One of the
 // target's own major is taken first, then the newest.
 func FindPgDump(ctx context.Context, where string, source, target int) (PgDump, error) {
+	source = max(source, oldestDump)
 	var best PgDump
 	var seen []string
 	for _, path := range dumpPlaces(where) {
@@ -54,6 +55,10 @@ func FindPgDump(ctx context.Context, where string, source, target int) (PgDump, 
 	return PgDump{}, fault.New(fault.Failed, fmt.Sprintf("find pg_dump %d or newer for the source: %s", source, found),
 		fmt.Sprintf("install the PostgreSQL %d client programs, or name its pg_dump (pg_dump = \"/path/to/pg_dump\")", max(source, target)))
 }
+
+// oldestDump is the oldest major version of pg_dump that is taken: older ones
+// tell their major versions (9.4, 9.5 …) apart by the second number.
+const oldestDump = 10
 
 func dumpPlaces(where string) []string {
 	if where != "" {

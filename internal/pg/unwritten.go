@@ -37,25 +37,33 @@ const statsLag = 11 * time.Second
 // statsPause is the time between two looks at the counters meanwhile.
 const statsPause = 500 * time.Millisecond
 
-// TakeMark reads the mark of the database (PostgreSQL 10 or later) that conn is
-// connected to. conn must not be inside a transaction: its snapshot would hide
+// TakeMark reads the mark of the database that conn is connected to. conn must not be inside a transaction: its snapshot would hide
 // what came after.
 func TakeMark(ctx context.Context, conn *pgx.Conn) (FreezeMark, error) {
 	var m FreezeMark
 	if conn.PgConn().TxStatus() != 'I' {
 		return m, errors.New("take mark: the session is inside a transaction")
 	}
-	err := conn.QueryRow(ctx, `
-		select (select system_identifier::text from pg_catalog.pg_control_system()), d.oid,
+	err := conn.QueryRow(ctx, fit(conn, `
+		select (`+systemIdentifier+`), d.oid,
 			txid_snapshot_xmin(s.now), txid_snapshot_xmax(s.now), (`+rowDigest+`), (`+sequenceDigest+`), (`+rowDigest+userTables+`), clock_timestamp()
 		from pg_catalog.pg_database d, (select txid_current_snapshot() as now offset 0) s
-		where d.datname = current_database()`).
+		where d.datname = current_database()`)).
 		Scan(&m.System, &m.Database, &m.Xmin, &m.Xmax, &m.Rows, &m.Sequences, &m.UserRows, &m.TakenAt)
 	if err != nil {
 		return m, fmt.Errorf("take mark: %w", err)
 	}
 	return m, nil
 }
+
+// systemIdentifier is what pg_control says. Before 9.6 only a superuser may
+// read that, as the first eight bytes of the file (pg_control.h); for others
+// the database's OID and the transaction counter must do.
+const systemIdentifier = `
+	select system_identifier::text from pg_catalog.pg_control_system() --[9.6+]
+	select case when rolsuper then encode(pg_read_binary_file('global/pg_control', 0, 8), 'hex') else 'unknown' end --[<9.6]
+	from pg_catalog.pg_roles where rolname = current_user --[<9.6]
+`
 
 // rowDigest leaves out shared catalogs, which belong to no database, and the
 // statistics that (auto)analyze writes, with their TOAST tables. It is sums,
@@ -66,7 +74,7 @@ const rowDigest = `
 	from pg_catalog.pg_stat_all_tables s join pg_catalog.pg_class c on c.oid = s.relid
 	where not c.relisshared and not exists (
 		select from pg_catalog.pg_class a
-		where a.relnamespace = 'pg_catalog'::regnamespace and a.relname in ('pg_statistic', 'pg_statistic_ext_data')
+		where a.oid in ('pg_catalog.pg_statistic'::regclass, to_regclass('pg_catalog.pg_statistic_ext_data'))
 			and c.oid in (a.oid, a.reltoastrelid))`
 
 // userTables leaves out what is not the users' own, and what ends with its
@@ -78,7 +86,12 @@ const userTables = ` and s.schemaname <> 'information_schema' and s.schemaname !
 const sequenceDigest = `
 	select concat_ws(' ', count(*), sum(l.value), sum(c.oid::bigint * l.value::numeric))
 	from pg_catalog.pg_class c
-	cross join lateral (select case when c.relkind = 'S' and has_sequence_privilege(c.oid, 'select, usage') then pg_sequence_last_value(c.oid) end as value) l
+	join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+	cross join lateral (select
+		case when c.relkind = 'S' and has_sequence_privilege(c.oid, 'select, usage') then pg_sequence_last_value(c.oid) end as value --[10+]
+		case when c.relkind = 'S' and has_sequence_privilege(c.oid, 'select') then substring(query_to_xml( --[<10]
+			format('select case when is_called then last_value end as v from %I.%I', n.nspname, c.relname), false, true, '')::text from '<v>(-?\d+)</v>')::int8 end as value --[<10]
+	) l
 	where c.relkind = 'S' and c.relpersistence <> 't'`
 
 // UnwrittenSince tells whether nothing at all was committed to the database

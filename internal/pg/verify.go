@@ -91,7 +91,7 @@ func Verify(ctx context.Context, source, target secret.DSN, o VerifyOptions) (re
 	if v.target, err = openReading(ctx, target, Target); err != nil {
 		return result, err
 	}
-	if err := refuseSame(v.source, v.target); err != nil {
+	if err := refuseSame(ctx, v.source, v.target); err != nil {
 		return result, err
 	}
 	pairs, err := v.pairs(ctx)

@@ -53,7 +53,7 @@ func PlanVerify(ctx context.Context, source, target secret.DSN) (plan VerifyPlan
 		}
 	}
 	if sides[0] != nil && sides[1] != nil {
-		wrong = errors.Join(wrong, refuseSame(sides[0], sides[1]))
+		wrong = errors.Join(wrong, refuseSame(ctx, sides[0], sides[1]))
 	}
 	return plan, wrong
 }
@@ -64,17 +64,18 @@ const namedAtMost = 5
 // readable refuses tables, sequences and large objects that the user may not
 // read, and rows that row security would hide.
 func (r *reading) readable(ctx context.Context) error {
-	rows, err := r.conn.Query(ctx, `
+	rows, err := r.conn.Query(ctx, fit(r.conn, `
 		select format('%I.%I', n.nspname, c.relname), current_user::text
 		from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 		where c.relkind in ('r', 'm', 'S') and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
 			and (not has_schema_privilege(n.oid, 'usage') or not has_table_privilege(c.oid, 'select')
-				or c.relrowsecurity and row_security_active(c.oid))
+				or c.relrowsecurity and row_security_active(c.oid) --[9.5+]
+			)
 		union all
 		select 'large object ' || m.oid, current_user::text from pg_catalog.pg_largeobject_metadata m
 		where not pg_has_role(m.lomowner, 'usage') and not exists (
 			select from aclexplode(m.lomacl) x where x.privilege_type = 'SELECT' and (x.grantee = 0 or pg_has_role(x.grantee, 'usage')))
-		order by 1`)
+		order by 1`))
 	if err != nil {
 		return fmt.Errorf("read rights on %s: %w", r.side, err)
 	}

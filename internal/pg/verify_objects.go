@@ -12,8 +12,8 @@ var catalogQuery string
 
 // objects makes one relation of what the catalogs say, a row for each object.
 func (v *verifier) objects(r *reading, _ context.Context) (*relation, error) {
-	same := v.source.version/100_00 == v.target.version/100_00
-	sql := strings.ReplaceAll(catalogQuery, ":same_major", strconv.FormatBool(same))
+	same := majorOf(v.source.version) == majorOf(v.target.version)
+	sql := strings.ReplaceAll(fit(r.conn, catalogQuery), ":same_major", strconv.FormatBool(same))
 	return &relation{
 		class: ClassObject, name: "objects", columns: []string{"class", "identity", "definition"}, key: []string{"class", "identity"},
 		from: "(" + sql + ") o ", parts: []string{""},

@@ -19,9 +19,6 @@ type reading struct {
 	conn     *pgx.Conn
 	snapshot string
 	version  int
-	// system and database tell whether both sides are one.
-	system   string
-	database uint32
 }
 
 const verifyApplication = "evac verify"
@@ -42,19 +39,14 @@ func (r *reading) begin(ctx context.Context) (err error) {
 	if r.version, err = Version(ctx, r.conn); err != nil {
 		return err
 	}
-	if r.version < firstVerified {
-		return fault.New(fault.Invalid, fmt.Sprintf("server version %d is too old, want 10 or later", r.version/100_00), "")
+	if r.version < oldestSource {
+		return fault.New(fault.Invalid, fmt.Sprintf("server version %s is too old, want %s or later", versionName(r.version), majorName(oldestSource)), "")
 	}
 	if err := run(ctx, r.conn, beginSnapshot); err != nil {
 		return err
 	}
-	return r.conn.QueryRow(ctx, `
-		select pg_export_snapshot(), d.oid, (select system_identifier::text from pg_catalog.pg_control_system())
-		from pg_catalog.pg_database d where d.datname = current_database()`).Scan(&r.snapshot, &r.database, &r.system)
+	return r.conn.QueryRow(ctx, "select pg_export_snapshot()").Scan(&r.snapshot)
 }
-
-// firstVerified is the first version whose catalogs the comparison knows.
-const firstVerified = 10_00_00
 
 // join opens another session at the same moment.
 func (r *reading) join(ctx context.Context) (*pgx.Conn, error) {
@@ -76,9 +68,10 @@ func (r *reading) close(ctx context.Context) error {
 }
 
 // refuseSame refuses to compare a database with itself.
-func refuseSame(source, target *reading) error {
-	if source.system != target.system || source.database != target.database {
-		return nil
+func refuseSame(ctx context.Context, source, target *reading) error {
+	same, err := oneDatabase(ctx, source.conn, target.conn)
+	if err != nil || !same {
+		return err
 	}
 	return fault.New(fault.Invalid, fmt.Sprintf("source %s and target %s are the same database", source.dsn, target.dsn), "give two different connection strings")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -21,10 +20,12 @@ import (
 	"github.com/evac-io/evac/internal/servers"
 )
 
-// Which says which of the two servers of different majors is meant.
+// Which says which server is meant: Older or Newer, or the one of a major
+// version, "9.4" or "17", which is fetched at its first use.
 type Which string
 
-// The two servers of a test process.
+// The two servers of different majors that a machine has, as far apart as can
+// be had.
 const (
 	Older Which = "older"
 	Newer Which = "newer"
@@ -47,7 +48,7 @@ var pool struct {
 	sync.Mutex
 	dir    string
 	pgDump servers.Install
-	pair   map[Which]servers.Install
+	have   map[Which]servers.Install
 	run    map[Which]*servers.Postgres
 }
 
@@ -104,15 +105,9 @@ func Postgres(t testing.TB, which Which) *servers.Postgres {
 	if srv := pool.run[which]; srv != nil {
 		return srv
 	}
-	if err := preparePool(ctx); err != nil {
+	if err := prepareInstall(ctx, which); err != nil {
 		t.Fatalf("get PostgreSQL for tests: %v", err)
 	}
-	return startShared(ctx, t, which)
-}
-
-// startShared starts a server that all tests of the process share.
-func startShared(ctx context.Context, t testing.TB, which Which) *servers.Postgres {
-	t.Helper()
 	srv, err := servers.StartPostgres(ctx, poolOptions(which, filepath.Join(pool.dir, string(which))))
 	if err != nil {
 		t.Fatal(err)
@@ -148,14 +143,14 @@ func OwnPostgres(t testing.TB, which Which, change func(*servers.Options)) *serv
 func ownOptions(ctx context.Context, t testing.TB, which Which) servers.Options {
 	pool.Lock()
 	defer pool.Unlock()
-	if err := preparePool(ctx); err != nil {
+	if err := prepareInstall(ctx, which); err != nil {
 		t.Fatalf("get PostgreSQL for tests: %v", err)
 	}
 	return poolOptions(which, filepath.Join(t.TempDir(), "pg"))
 }
 
 func poolOptions(which Which, dir string) servers.Options {
-	o := servers.Options{Install: pool.pair[which], Dir: dir, Settings: maps.Clone(settings), DieWithParent: true}
+	o := servers.Options{Install: pool.have[which], Dir: dir, Settings: maps.Clone(settings), DieWithParent: true}
 	if o.Install.MajorName() == "9.4" {
 		delete(o.Settings, "track_commit_timestamp") // from 9.5
 	}
@@ -165,7 +160,22 @@ func poolOptions(which Which, dir string) servers.Options {
 	return o
 }
 
-// preparePool finds or gets the installs, once.
+// prepareInstall finds or gets what a server is started from.
+func prepareInstall(ctx context.Context, which Which) error {
+	if err := preparePool(ctx); err != nil {
+		return err
+	}
+	if _, have := pool.have[which]; have {
+		return nil
+	}
+	cache, err := servers.CacheDir()
+	if err == nil {
+		pool.have[which], err = servers.Major(ctx, cache, string(which), slog.New(slog.DiscardHandler))
+	}
+	return err
+}
+
+// preparePool finds or gets the two installs, once.
 func preparePool(ctx context.Context) error {
 	if pool.dir != "" {
 		return nil
@@ -174,11 +184,11 @@ func preparePool(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	older, newer, pgDump, err := servers.Pair(ctx, cache, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	older, newer, pgDump, err := servers.Pair(ctx, cache, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	pool.pair = map[Which]servers.Install{Older: older, Newer: newer}
+	pool.have = map[Which]servers.Install{Older: older, Newer: newer}
 	pool.run, pool.pgDump = map[Which]*servers.Postgres{}, pgDump
 	pool.dir, err = os.MkdirTemp("", "evac-test-")
 	return err
