@@ -120,9 +120,12 @@ func (p *promotion) delay(ctx context.Context) (time.Duration, error) {
 	return time.Duration(ms) * time.Millisecond, nil
 }
 
+// firstPromoted is the first version whose standbys are promoted.
+const firstPromoted = 10_00_00
+
 // refuse says everything that keeps the promotion from working.
 func (p *promotion) refuse(ctx context.Context) error {
-	if p.version < firstFrozen {
+	if p.version < firstPromoted {
 		return fault.New(fault.Invalid, fmt.Sprintf("server version %d is too old, want 10 or later", p.version/100_00), "")
 	}
 	role, err := roleOf(ctx, p.standby)
