@@ -53,15 +53,16 @@ type chosen struct {
 	keys   int
 	at     []bool
 	rows   [][]byte
+	whole
 }
 
-// Write takes one row as COPY sends it.
-func (c *chosen) Write(message []byte) (int, error) {
-	row, err := line(message)
-	if err == nil && c.at[c.hasher.bucket(row, c.keys, len(c.at))] {
+// take is a taker.
+func (c *chosen) take(piece []byte, more bool) error {
+	row, ok := c.join(piece, more)
+	if ok && c.at[c.hasher.bucketOf(row)] {
 		c.rows = append(c.rows, append(make([]byte, 0, len(row)), row...)) // never nil
 	}
-	return len(message), err
+	return nil
 }
 
 // sorted orders the rows and gives them one by one.
@@ -75,4 +76,20 @@ func (c *chosen) sorted() rowsOf {
 		i++
 		return c.rows[i-1], true, nil
 	}
+}
+
+// whole puts long rows together again.
+type whole struct{ begun []byte }
+
+// join gives a row when its last piece is there.
+func (w *whole) join(piece []byte, more bool) (row []byte, ok bool) {
+	if !more && w.begun == nil {
+		return piece, true
+	}
+	w.begun = append(w.begun, piece...)
+	if more {
+		return nil, false
+	}
+	row, w.begun = w.begun, nil
+	return row, true
 }

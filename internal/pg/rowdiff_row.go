@@ -56,6 +56,21 @@ func compareKeys(a, b []byte, n int) int {
 	return 0
 }
 
+// keyOf is the part of a row that holds its first n fields, n at least 1.
+func keyOf(row []byte, n int) []byte {
+	end := 0
+	for {
+		i := bytes.IndexByte(row[end:], '\t')
+		if i < 0 {
+			return row
+		}
+		if n--; n == 0 {
+			return row[:end+i]
+		}
+		end += i + 1
+	}
+}
+
 var tab = []byte{'\t'}
 
 // fields splits a row into its values; a null is nil.

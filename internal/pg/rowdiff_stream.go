@@ -19,18 +19,37 @@ func (r *relation) orderedSQL(columns []string, keys int) string {
 	}
 	all := "(" + strings.Join(each, " union all ") + ") r"
 	if keys == 0 {
-		quoted := make([]string, len(columns))
-		for i, c := range columns {
-			quoted[i] = "r." + Quote(c)
-		}
-		whole := "concat(row(" + strings.Join(quoted, ", ") + "))"
-		return "select " + whole + ", r.* from " + all + " order by textsend(" + whole + ")"
+		whole := r.wholeText(columns)
+		return "select " + whole + ", r.* from " + all + " order by " + r.bytesOf(whole)
 	}
 	by := make([]string, keys)
 	for i, c := range columns[:keys] {
-		by[i] = "textsend(concat(r." + Quote(c) + "))"
+		by[i] = r.bytesOf("r." + Quote(c))
 	}
 	return "select r.* from " + all + " order by " + strings.Join(by, ", ")
+}
+
+// wholeText is one text of all columns.
+func (r *relation) wholeText(columns []string) string {
+	each := make([]string, len(columns))
+	for i, c := range columns {
+		each[i] = "r." + Quote(c)
+		if r.portable {
+			each[i] = "coalesce(" + each[i] + "::text, chr(30))"
+		}
+	}
+	if r.portable {
+		return "concat_ws(chr(31), " + strings.Join(each, ", ") + ")"
+	}
+	return "concat(row(" + strings.Join(each, ", ") + "))"
+}
+
+// bytesOf are the bytes that the client gets of a value.
+func (r *relation) bytesOf(value string) string {
+	if r.portable {
+		return "convert_to(coalesce(" + value + "::text, ''), 'UTF8')"
+	}
+	return "textsend(concat(" + value + "))"
 }
 
 // batchBytes is how much of a stream is handed over at once.
@@ -43,37 +62,38 @@ type stream struct {
 	batch   [][]byte
 	size    int
 	at      int
+	whole
 }
 
-// streamRows begins to read a query's rows; its errors come out of the group.
-func streamRows(ctx context.Context, group *errgroup.Group, conn *pgx.Conn, side Side, sql string) *stream {
+// stream begins to read a query's rows; its errors come out of the group.
+func (r *reading) stream(ctx context.Context, group *errgroup.Group, conn *pgx.Conn, sql string) *stream {
 	s := &stream{ctx: ctx, batches: make(chan [][]byte, 2)}
 	w := &stream{ctx: ctx, batches: s.batches}
 	group.Go(func() error {
 		defer close(w.batches)
-		_, err := conn.PgConn().CopyTo(ctx, w, "copy ("+sql+") to stdout")
+		err := r.rows(ctx, conn, sql, w)
 		if err == nil {
 			err = w.hand()
 		}
 		if err != nil {
-			return fmt.Errorf("read %s: %w", side, err)
+			return fmt.Errorf("read %s: %w", r.side, err)
 		}
 		return nil
 	})
 	return s
 }
 
-// Write takes one row as COPY sends it.
-func (s *stream) Write(message []byte) (int, error) {
-	row, err := line(message)
-	if err != nil {
-		return 0, err
+// take is a taker.
+func (s *stream) take(piece []byte, more bool) error {
+	row, ok := s.join(piece, more)
+	if !ok {
+		return nil
 	}
 	s.batch, s.size = append(s.batch, append(make([]byte, 0, len(row)), row...)), s.size+len(row)+rowOverhead
 	if s.size >= batchBytes {
-		err = s.hand()
+		return s.hand()
 	}
-	return len(message), err
+	return nil
 }
 
 func (s *stream) hand() error {

@@ -1,7 +1,6 @@
 package pg
 
 import (
-	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -57,9 +56,9 @@ func TestShownCutsLongValuesAndStillTellsThemApart(t *testing.T) {
 
 func TestKeyOf(t *testing.T) {
 	row := []byte("a\tb\tc")
-	for n, want := range []string{"a\tb\tc", "a", "a\tb", "a\tb\tc", "a\tb\tc"} {
-		if got := string(keyOf(row, n)); got != want {
-			t.Errorf("key of %d fields is %q, want %q", n, got, want)
+	for n, want := range []string{"a", "a\tb", "a\tb\tc", "a\tb\tc"} {
+		if got := string(keyOf(row, n+1)); got != want {
+			t.Errorf("key of %d fields is %q, want %q", n+1, got, want)
 		}
 	}
 }
@@ -104,11 +103,11 @@ func TestMergeRows(t *testing.T) {
 }
 
 func TestSumsCountEachRow(t *testing.T) {
-	h := newHasher()
+	h := newSeeds().hasher(smallRelation+1, nil)
 	sum := func(rows ...string) *sums {
-		s := &sums{hasher: h, buckets: make([]bucket, 16), read: func(int64) {}}
+		s := h.newSums(func(int64) {})
 		for _, row := range rows {
-			if _, err := s.Write([]byte(row + "\n")); err != nil {
+			if err := s.take([]byte(row), false); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -129,7 +128,13 @@ func TestSumsCountEachRow(t *testing.T) {
 	if at, _ := two.differ(parts); at != nil || parts.rows != 2 {
 		t.Error("parts do not add up")
 	}
-	if _, err := two.Write(bytes.Repeat([]byte("x"), 3)); err == nil {
-		t.Error("half a row was taken")
+	pieces := h.newSums(func(int64) {})
+	for i, piece := range []string{"lo", "ng", ""} {
+		if err := pieces.take([]byte(piece), i < 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if at, _ := pieces.differ(sum("long")); at != nil || pieces.rows != 1 {
+		t.Error("a row in pieces is another than the row")
 	}
 }

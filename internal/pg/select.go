@@ -89,6 +89,10 @@ func (f Filter) All() bool {
 	return len(f.schemas)+len(f.tables)+len(f.notSchemas)+len(f.notTables) == 0
 }
 
+// Outside tells whether what is in no schema is meant: large objects,
+// extensions, publications, the database's own settings.
+func (f Filter) Outside() bool { return len(f.schemas)+len(f.tables) == 0 }
+
 // Has tells whether a relation is meant.
 func (f Filter) Has(schema, name string) bool {
 	return f.in(f.schemas, f.tables, true, schema, name) && !f.in(f.notSchemas, f.notTables, false, schema, name)
@@ -97,7 +101,7 @@ func (f Filter) Has(schema, name string) bool {
 // HasSchema tells whether a schema is meant with all that is in it, functions
 // and types too, but for the relations that Has leaves out.
 func (f Filter) HasSchema(schema string) bool {
-	return (len(f.schemas)+len(f.tables) == 0 || anyMatches(f.schemas, schema)) && !anyMatches(f.notSchemas, schema)
+	return (f.Outside() || anyMatches(f.schemas, schema)) && !anyMatches(f.notSchemas, schema)
 }
 
 func (f Filter) in(schemas, tables []pattern, none bool, schema, name string) bool {

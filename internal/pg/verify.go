@@ -1,12 +1,14 @@
 package pg
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,11 +17,11 @@ import (
 
 // The headcount compares two databases whole: every row, sequence and large
 // object, and what the catalogs say of every object. It reads each side under
-// one snapshot of its own, twice at most: first each relation is summed up,
-// order aside, by keyed 128-bit hashes in some thousand buckets; where both
-// sums agree, so do the rows. Where they do not, the rows of the buckets that
-// disagree are read again and named. Nothing is sorted unless a relation
-// differs in more than fits in memory.
+// one snapshot of its own: first each relation is summed up, order aside, by
+// keyed 128-bit hashes in some thousand buckets; where both sums agree, so do
+// the rows. Where they do not, the rows of the buckets that disagree are read
+// again, by an index if there is one that finds them, and named. Nothing is
+// sorted unless a relation differs in more than fits in memory.
 
 // VerifyOptions say how to verify.
 type VerifyOptions struct {
@@ -29,6 +31,16 @@ type VerifyOptions struct {
 	MaxDifferences int
 	// Memory bounds what the rows under comparison may take, in bytes.
 	Memory int64
+	// Select says which part of the databases is compared.
+	Select Selection
+	// Only leaves out the other half: OnlyRows, OnlyObjects, or "" for both.
+	Only string
+	// Rechecks is how often what differs is read again before it counts,
+	// because the databases are written to or the target follows the source;
+	// 0 says that they stand still. Wait is the pause before the first, which
+	// doubles from one to the next.
+	Rechecks int
+	Wait     time.Duration
 	// Total is told how many rows there are to read, both sides counted;
 	// Read how many have been.
 	Total func(rows int64)
@@ -37,6 +49,13 @@ type VerifyOptions struct {
 	// All three may be called from several goroutines at once.
 	Found func(Difference)
 }
+
+// What a comparison may be limited to: rows, sequences and large objects, or
+// what the catalogs say.
+const (
+	OnlyRows    = "rows"
+	OnlyObjects = "objects"
+)
 
 // Tally counts what was compared in one table, or in all.
 type Tally struct {
@@ -68,37 +87,37 @@ type VerifyResult struct {
 	Objects Tally
 	// Differences are the first ones, by table and key.
 	Differences []Difference
+	// Notes say what is not the same and no difference, like the versions of
+	// extensions, and what could not be compared.
+	Notes []string
 }
 
 // Equal tells whether both databases are the same.
 func (r VerifyResult) Equal() bool { return r.Data.Equal() && r.Objects.Equal() }
 
-// verifier is one headcount under way.
+// verifier is one headcount under way: both sides at one moment each.
 type verifier struct {
 	VerifyOptions
+	meant          Filter
+	seeds          seeds
 	source, target *reading
-	hasher         *hasher
 	told, rows     atomic.Int64 // differences told of; rows to read
 }
 
 // Verify compares the target with the source.
 func Verify(ctx context.Context, source, target secret.DSN, o VerifyOptions) (result VerifyResult, err error) {
-	v := &verifier{VerifyOptions: o, hasher: newHasher()}
-	defer func() { err = errors.Join(err, v.source.close(ctx), v.target.close(ctx)) }()
-	if v.source, err = openReading(ctx, source, Source); err != nil {
-		return result, err
-	}
-	if v.target, err = openReading(ctx, target, Target); err != nil {
-		return result, err
-	}
-	if err := refuseSame(ctx, v.source, v.target); err != nil {
-		return result, err
-	}
-	pairs, err := v.pairs(ctx)
+	v, err := openVerifier(ctx, source, target, o)
 	if err != nil {
 		return result, err
 	}
-	if err := v.compareAll(ctx, pairs); err != nil {
+	pairs, err := v.all(ctx)
+	if err == nil {
+		result.Notes, err = v.notes(ctx)
+	}
+	if err = errors.Join(err, v.close(ctx)); err != nil {
+		return result, err
+	}
+	if err := lookAgain(ctx, source, target, o, pairs); err != nil {
 		return result, err
 	}
 	result.Differences = []Difference{} // none is [] in JSON
@@ -115,6 +134,42 @@ func Verify(ctx context.Context, source, target secret.DSN, o VerifyOptions) (re
 	return result, nil
 }
 
+// openVerifier takes a snapshot of each side.
+func openVerifier(ctx context.Context, source, target secret.DSN, o VerifyOptions) (v *verifier, err error) {
+	v = &verifier{VerifyOptions: o, seeds: newSeeds()}
+	if v.meant, err = o.Select.Filter(); err != nil {
+		return nil, err
+	}
+	if v.source, err = openReading(ctx, source, Source); err != nil {
+		return nil, err
+	}
+	if v.target, err = openReading(ctx, target, Target); err == nil {
+		err = refuseSame(ctx, v.source, v.target)
+	}
+	if err != nil {
+		return nil, errors.Join(err, v.close(ctx))
+	}
+	return v, nil
+}
+
+func (v *verifier) close(ctx context.Context) error {
+	return errors.Join(v.source.close(ctx), v.target.close(ctx))
+}
+
+// all compares everything that is meant.
+func (v *verifier) all(ctx context.Context) ([]*pair, error) {
+	pairs, err := v.pairs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if v.Rechecks > 0 {
+		for _, p := range pairs {
+			p.suspects = newSuspects(v.Memory / 2 / int64(len(pairs)))
+		}
+	}
+	return pairs, v.compareAll(ctx, pairs)
+}
+
 // compareAll works through the pairs, the largest first, and through the parts
 // of a large one at once.
 func (v *verifier) compareAll(ctx context.Context, pairs []*pair) error {
@@ -123,25 +178,12 @@ func (v *verifier) compareAll(ctx context.Context, pairs []*pair) error {
 	}
 	v.Total(v.rows.Load())
 	order := slices.Clone(pairs)
-	slices.SortStableFunc(order, func(a, b *pair) int { return int(min(max(b.bytes()-a.bytes(), -1), 1)) })
-	type task struct {
-		pair *pair
-		part int
-	}
+	slices.SortStableFunc(order, func(a, b *pair) int { return cmp.Compare(b.bytes(), a.bytes()) })
 	tasks := make(chan task)
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error {
 		defer close(tasks)
-		for _, p := range order {
-			for part := range p.parts() {
-				select {
-				case tasks <- task{p, part}:
-				case <-ctx.Done():
-					return context.Cause(ctx)
-				}
-			}
-		}
-		return nil
+		return v.hand(ctx, order, tasks)
 	})
 	for range max(v.Jobs, 1) {
 		work.Go(func() error {
@@ -160,15 +202,73 @@ func (v *verifier) compareAll(ctx context.Context, pairs []*pair) error {
 	return work.Wait()
 }
 
+// task is a part of a pair.
+type task struct {
+	pair *pair
+	part int
+}
+
+// hand gives the parts of the pairs out.
+func (v *verifier) hand(ctx context.Context, pairs []*pair, tasks chan<- task) error {
+	for _, p := range pairs {
+		if err := v.begin(ctx, p); err != nil {
+			return err
+		}
+		for part := range p.parts() {
+			select {
+			case tasks <- task{p, part}:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}
+	return nil
+}
+
 // pairs lists what both sides have to compare: the tables by name, then
 // sequences, large objects and the catalogs' objects.
-func (v *verifier) pairs(ctx context.Context) ([]*pair, error) {
-	exact := (v.source.version < firstShortest) != (v.target.version < firstShortest)
-	source, err := v.source.tables(ctx, exact)
+func (v *verifier) pairs(ctx context.Context) (pairs []*pair, err error) {
+	if v.Only != OnlyObjects {
+		if pairs, err = v.tablePairs(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for _, rest := range v.others() {
+		s, err := rest(v.source, ctx, v.meant)
+		if err != nil {
+			return nil, err
+		}
+		t, err := rest(v.target, ctx, v.meant)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, newPair(s, t))
+	}
+	return pairs, nil
+}
+
+// others are the readers of what is no table.
+func (v *verifier) others() (list []func(*reading, context.Context, Filter) (*relation, error)) {
+	roach := v.source.roach != nil || v.target.roach != nil
+	if v.Only != OnlyObjects {
+		list = append(list, (*reading).sequences)
+		if !roach {
+			list = append(list, (*reading).largeObjects)
+		}
+	}
+	if v.Only != OnlyRows && !roach {
+		list = append(list, v.objects)
+	}
+	return list
+}
+
+func (v *verifier) tablePairs(ctx context.Context) (pairs []*pair, err error) {
+	exact := v.source.roach == nil && v.target.roach == nil && (v.source.version < firstShortest) != (v.target.version < firstShortest)
+	source, err := v.source.tables(ctx, v.meant, exact)
 	if err != nil {
 		return nil, err
 	}
-	target, err := v.target.tables(ctx, exact)
+	target, err := v.target.tables(ctx, v.meant, exact)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +276,6 @@ func (v *verifier) pairs(ctx context.Context) ([]*pair, error) {
 	for _, t := range target {
 		byName[t.name] = t
 	}
-	var pairs []*pair
 	for _, s := range source {
 		pairs = append(pairs, newPair(s, byName[s.name]))
 		delete(byName, s.name)
@@ -185,16 +284,5 @@ func (v *verifier) pairs(ctx context.Context) ([]*pair, error) {
 		pairs = append(pairs, newPair(nil, t))
 	}
 	slices.SortFunc(pairs, func(a, b *pair) int { return strings.Compare(a.any().name, b.any().name) })
-	for _, rest := range []func(*reading, context.Context) (*relation, error){(*reading).sequences, (*reading).largeObjects, v.objects} {
-		s, err := rest(v.source, ctx)
-		if err != nil {
-			return nil, err
-		}
-		t, err := rest(v.target, ctx)
-		if err != nil {
-			return nil, err
-		}
-		pairs = append(pairs, newPair(s, t))
-	}
 	return pairs, nil
 }

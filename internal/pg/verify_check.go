@@ -28,7 +28,11 @@ type VerifySide struct {
 
 // PlanVerify reads what a comparison would, and refuses what cannot be read,
 // all at once.
-func PlanVerify(ctx context.Context, source, target secret.DSN) (plan VerifyPlan, err error) {
+func PlanVerify(ctx context.Context, source, target secret.DSN, o VerifyOptions) (plan VerifyPlan, err error) {
+	meant, err := o.Select.Filter()
+	if err != nil {
+		return plan, err
+	}
 	var sides [2]*reading
 	defer func() { err = errors.Join(err, sides[0].close(ctx), sides[1].close(ctx)) }()
 	var wrong error
@@ -43,8 +47,8 @@ func PlanVerify(ctx context.Context, source, target secret.DSN) (plan VerifyPlan
 			continue
 		}
 		sides[i] = r
-		wrong = errors.Join(wrong, r.readable(ctx))
-		tables, err := r.tables(ctx, false)
+		wrong = errors.Join(wrong, r.readable(ctx, meant))
+		tables, err := r.tables(ctx, meant, false)
 		wrong = errors.Join(wrong, err)
 		side.plan.Version, side.plan.Tables = r.conn.PgConn().ParameterStatus("server_version"), len(tables)
 		for _, t := range tables {
@@ -61,21 +65,24 @@ func PlanVerify(ctx context.Context, source, target secret.DSN) (plan VerifyPlan
 // namedAtMost bounds how many names an error lists.
 const namedAtMost = 5
 
-// readable refuses tables, sequences and large objects that the user may not
-// read, and rows that row security would hide.
-func (r *reading) readable(ctx context.Context) error {
-	rows, err := r.conn.Query(ctx, fit(r.conn, `
-		select format('%I.%I', n.nspname, c.relname), current_user::text
+// readable refuses tables, sequences and large objects that are meant and that
+// the user may not read, and rows that row security would hide.
+func (r *reading) readable(ctx context.Context, meant Filter) error {
+	if r.roach != nil {
+		return nil // it says so when it reads
+	}
+	rows, err := r.conn.Query(ctx, fmt.Sprintf(fit(r.conn, `
+		select format('%%I.%%I', n.nspname, c.relname), current_user::text
 		from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-		where c.relkind in ('r', 'm', 'S') and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+		where c.relkind in ('r', 'm', 'S') and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^(pg|evac)_'
 			and (not has_schema_privilege(n.oid, 'usage') or not has_table_privilege(c.oid, 'select')
 				or c.relrowsecurity and row_security_active(c.oid) --[9.5+]
-			)
+			) and %s
 		union all
 		select 'large object ' || m.oid, current_user::text from pg_catalog.pg_largeobject_metadata m
-		where not pg_has_role(m.lomowner, 'usage') and not exists (
+		where %t and not pg_has_role(m.lomowner, 'usage') and not exists (
 			select from aclexplode(m.lomacl) x where x.privilege_type = 'SELECT' and (x.grantee = 0 or pg_has_role(x.grantee, 'usage')))
-		order by 1`))
+		order by 1`), meant.SQL("n.nspname", "c.relname"), meant.Outside()))
 	if err != nil {
 		return fmt.Errorf("read rights on %s: %w", r.side, err)
 	}

@@ -62,6 +62,10 @@ func orNull(value *string) string {
 
 // tell counts a difference, and keeps it if there is room.
 func (w *worker) tell(p *pair, source, target []byte) {
+	p.seen++
+	if p.suspects != nil && !p.suspects.counts(p, source, target) {
+		return
+	}
 	d := Difference{Class: p.class(), Table: p.any().name, Kind: Different}
 	switch {
 	case target == nil:
@@ -78,7 +82,7 @@ func (w *worker) tell(p *pair, source, target []byte) {
 	}
 	d.describe(p, source, target)
 	p.found = append(p.found, d)
-	if w.told.Add(1) <= int64(w.MaxDifferences) {
+	if p.suspects == nil && w.told.Add(1) <= int64(w.MaxDifferences) {
 		w.Found(d)
 	}
 }

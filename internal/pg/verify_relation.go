@@ -18,35 +18,61 @@ type relation struct {
 	// row, nil if there is none.
 	columns []string
 	key     []string
+	// placed tells whether the key begins with a column that a keyRange can cut.
+	placed placement
 	// send are, by column, the functions that give floating-point values out
 	// exactly; used where the servers write such values differently.
 	send map[string]string
-	// from is what follows the column list; parts are more conditions, each of
-	// which reads its share: all rows of the relation between them.
-	from  string
-	parts []string
+	// parts hold all rows of the relation between them.
+	parts []part
 	// rows and bytes are estimates.
 	rows, bytes int64
 	// query is a materialized view's definition.
 	query string
+	// portable asks for SQL that CockroachDB understands too.
+	portable bool
 }
+
+// part is a share of a relation's rows: those of from that meet a condition, ""
+// all of them.
+type part struct{ from, where string }
+
+// placement is the sort of column that a key begins with.
+type placement int
+
+const (
+	placedNot placement = iota
+	placedInteger
+	placedUUID
+)
 
 // recomputed makes a materialized view what its definition gives now.
 func (r *relation) recomputed() {
-	r.from = "(" + strings.TrimRight(r.query, "; \n") + ") as recomputed"
-	r.parts, r.rows, r.query = []string{""}, 0, ""
+	r.parts, r.rows, r.query = []part{{from: "(" + strings.TrimRight(r.query, "; \n") + ") as recomputed"}}, 0, ""
 }
 
-// selects is the query for some columns of one part.
-func (r *relation) selects(columns []string, part string) string {
+// selects is the query for some columns of a part.
+func (r *relation) selects(columns []string, p part) string {
 	quoted := make([]string, len(columns))
 	for i, c := range columns {
-		quoted[i] = Quote(c)
-		if f := r.send[c]; f != "" {
-			quoted[i] = f + "(" + quoted[i] + ") as " + quoted[i]
+		quoted[i] = r.value(c)
+		if r.send[c] != "" {
+			quoted[i] += " as " + Quote(c)
 		}
 	}
-	return "select " + strings.Join(quoted, ", ") + " from " + r.from + part
+	sql := "select " + strings.Join(quoted, ", ") + " from " + p.from
+	if p.where != "" {
+		sql += " where " + p.where
+	}
+	return sql
+}
+
+// value is a column as it is compared.
+func (r *relation) value(column string) string {
+	if f := r.send[column]; f != "" {
+		return f + "(" + Quote(column) + ")"
+	}
+	return Quote(column)
 }
 
 // relationQuery lists what holds rows of its own: plain tables, partitions and
@@ -71,6 +97,8 @@ const relationQuery = `
 			join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = p.attnum
 			where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null and p.place <= i.%[1]s
 			group by 1, 2) k where k.certain order by k.indisprimary desc, cardinality(k.columns), k.relname limit 1), '{}'),
+		array(select a.attname::text from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and a.atttypid = any('{int2,int4,int8}'::regtype[])),
+		array(select a.attname::text from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and a.atttypid = 'uuid'::regtype),
 		coalesce(x.filter, ''), case c.relkind when 'm' then pg_get_viewdef(c.oid) else '' end
 	from pg_catalog.pg_class c
 	join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -79,7 +107,7 @@ const relationQuery = `
 		select k.relation, e.extcondition[k.place] as filter
 		from pg_catalog.pg_extension e, unnest(e.extconfig) with ordinality k(relation, place)) x on x.relation = c.oid
 	where (c.relkind = 'r' or c.relkind = 'm' and c.relispopulated) and c.relpersistence <> 't'
-		and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+		and n.nspname <> 'information_schema' and n.nspname !~ '^(pg|evac)_' and %[3]s
 		and (x.relation is not null or not exists (select from pg_catalog.pg_depend d
 			where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))`
 
@@ -99,14 +127,17 @@ const firstRange = 14_00_00
 // partBytes is about how much of a large table one part holds.
 const partBytes = 256 << 20
 
-// tables lists the side's tables; exact asks for floating-point values by
-// their bytes.
-func (r *reading) tables(ctx context.Context, exact bool) ([]*relation, error) {
+// tables lists the side's tables that are meant; exact asks for floating-point
+// values by their bytes.
+func (r *reading) tables(ctx context.Context, meant Filter, exact bool) ([]*relation, error) {
+	if r.roach != nil {
+		return r.roachTables(ctx, meant)
+	}
 	width := "indnatts"
 	if r.version >= firstIncluded {
 		width = "indnkeyatts"
 	}
-	rows, err := r.conn.Query(ctx, fmt.Sprintf(relationQuery, width, floating))
+	rows, err := r.conn.Query(ctx, fmt.Sprintf(relationQuery, width, floating, meant.SQL("n.nspname", "c.relname")))
 	if err != nil {
 		return nil, fmt.Errorf("list tables of %s: %w", r.side, err)
 	}
@@ -114,8 +145,8 @@ func (r *reading) tables(ctx context.Context, exact bool) ([]*relation, error) {
 		t := &relation{class: ClassRow}
 		var pages int64
 		var filter string
-		var send []string
-		err := row.Scan(&t.name, &t.rows, &t.bytes, &pages, &t.columns, &send, &t.key, &filter, &t.query)
+		var send, integers, uuids []string
+		err := row.Scan(&t.name, &t.rows, &t.bytes, &pages, &t.columns, &send, &t.key, &integers, &uuids, &filter, &t.query)
 		if t.query != "" {
 			t.class = ClassView
 		}
@@ -125,11 +156,15 @@ func (r *reading) tables(ctx context.Context, exact bool) ([]*relation, error) {
 				t.send[c] = send[i]
 			}
 		}
-		t.from = "only " + t.name + " " + filter
-		t.parts = []string{""}
-		if filter == "" && r.version >= firstRange {
-			t.parts = pageRanges(pages, t.bytes)
+		all := part{from: "only " + t.name}
+		t.parts = []part{all}
+		switch {
+		case filter != "":
+			t.parts[0].from = "(select * from only " + t.name + " " + filter + ") filtered"
+		case r.version >= firstRange:
+			t.parts = pageRanges(all, pages, t.bytes)
 		}
+		t.place(integers, uuids)
 		return t, err
 	})
 	if err != nil {
@@ -138,65 +173,29 @@ func (r *reading) tables(ctx context.Context, exact bool) ([]*relation, error) {
 	return list, nil
 }
 
+// place says of what sort the key's first column is.
+func (r *relation) place(integers, uuids []string) {
+	switch {
+	case len(r.key) == 0:
+	case slices.Contains(integers, r.key[0]):
+		r.placed = placedInteger
+	case slices.Contains(uuids, r.key[0]):
+		r.placed = placedUUID
+	}
+}
+
 // pageRanges cuts a table into ranges of pages; the last has no end.
-func pageRanges(pages, bytes int64) []string {
+func pageRanges(all part, pages, bytes int64) []part {
 	n := min(bytes/partBytes, pages)
 	if n < 2 {
-		return []string{""}
+		return []part{all}
 	}
-	parts := make([]string, n)
+	parts := make([]part, n)
 	for i := range n {
-		parts[i] = fmt.Sprintf("where ctid >= '(%d,0)'", pages*i/n)
+		parts[i] = part{all.from, fmt.Sprintf("ctid >= '(%d,0)'", pages*i/n)}
 		if i < n-1 {
-			parts[i] += fmt.Sprintf(" and ctid < '(%d,0)'", pages*(i+1)/n)
+			parts[i].where += fmt.Sprintf(" and ctid < '(%d,0)'", pages*(i+1)/n)
 		}
 	}
 	return parts
-}
-
-// sequencesAtOnce bounds how many sequences one query reads.
-const sequencesAtOnce = 200
-
-// sequences makes one relation of all sequences, a row for each.
-func (r *reading) sequences(ctx context.Context) (*relation, error) {
-	rows, err := r.conn.Query(ctx, `
-		select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-		where c.relkind = 'S' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
-			and (not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
-				or exists (select from pg_catalog.pg_extension e where c.oid = any(e.extconfig)))
-		order by 1`)
-	if err != nil {
-		return nil, fmt.Errorf("list sequences of %s: %w", r.side, err)
-	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("list sequences of %s: %w", r.side, err)
-	}
-	s := &relation{class: ClassSequence, name: "sequences", columns: []string{"name", "last_value", "is_called"}, key: []string{"name"}, rows: int64(len(names))}
-	for some := range slices.Chunk(names, sequencesAtOnce) {
-		each := make([]string, len(some))
-		for i, name := range some {
-			each[i] = fmt.Sprintf("select %s::text as name, last_value, is_called from %s", Literal(name), name)
-		}
-		s.parts = append(s.parts, "("+strings.Join(each, " union all ")+") s")
-	}
-	return s, nil
-}
-
-// largeObjects makes one relation of all large objects, a row for every 64 KiB.
-// Sparse and dense ones of equal content are equal.
-func (r *reading) largeObjects(ctx context.Context) (*relation, error) {
-	lo := &relation{
-		class: ClassLarge, name: "large objects", columns: []string{"oid", "piece", "data"}, key: []string{"oid", "piece"}, parts: []string{""},
-		// The size is where the end is; the column that closes must stay.
-		from: `(select m.oid, n as piece, lo_get(m.oid, n * 65536::bigint, 65536) as data
-			from (select o.oid, lo_lseek64(o.fd, 0, 2) as size, lo_close(o.fd) as closed
-				from (select oid, lo_open(oid, 262144) as fd from pg_catalog.pg_largeobject_metadata offset 0) o offset 0) m,
-			generate_series(0, greatest(m.size - 1, 0) / 65536) n) l `,
-	}
-	err := r.conn.QueryRow(ctx, `select count(*) from pg_catalog.pg_largeobject_metadata`).Scan(&lo.rows)
-	if err != nil {
-		return nil, fmt.Errorf("count large objects of %s: %w", r.side, err)
-	}
-	return lo, nil
 }

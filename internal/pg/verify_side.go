@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,14 +15,21 @@ import (
 // reading is one side of the comparison, read at one moment: the session that
 // holds the snapshot, which further sessions join.
 type reading struct {
-	side     Side
-	dsn      secret.DSN
-	conn     *pgx.Conn
-	snapshot string
-	version  int
+	side    Side
+	dsn     secret.DSN
+	conn    *pgx.Conn
+	version int
+	// roach is what is known of a CockroachDB, nil for PostgreSQL.
+	roach *roach
+	// moment is the statement by which a session reads at it.
+	moment string
 }
 
 const verifyApplication = "evac verify"
+
+// unlocked is the savepoint that gives the locks of what was read back: a
+// server has room for a limited number.
+const unlocked = "savepoint unlocked"
 
 func openReading(ctx context.Context, dsn secret.DSN, side Side) (*reading, error) {
 	r := &reading{side: side, dsn: dsn}
@@ -36,6 +44,13 @@ func openReading(ctx context.Context, dsn secret.DSN, side Side) (*reading, erro
 }
 
 func (r *reading) begin(ctx context.Context) (err error) {
+	if r.roach, err = askRoach(ctx, r.conn); err != nil {
+		return err
+	}
+	if r.roach != nil {
+		r.moment, err = r.roach.begin(ctx, r.conn)
+		return err
+	}
 	if r.version, err = Version(ctx, r.conn); err != nil {
 		return err
 	}
@@ -45,7 +60,12 @@ func (r *reading) begin(ctx context.Context) (err error) {
 	if err := run(ctx, r.conn, beginSnapshot); err != nil {
 		return err
 	}
-	return r.conn.QueryRow(ctx, "select pg_export_snapshot()").Scan(&r.snapshot)
+	var id string
+	if err := r.conn.QueryRow(ctx, "select pg_catalog.pg_export_snapshot()").Scan(&id); err != nil {
+		return err
+	}
+	r.moment = beginSnapshot + "; set transaction snapshot " + Literal(id)
+	return nil
 }
 
 // join opens another session at the same moment.
@@ -54,10 +74,21 @@ func (r *reading) join(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := run(ctx, conn, beginSnapshot+"; set transaction snapshot "+Literal(r.snapshot)); err != nil {
+	if err := run(ctx, conn, r.moment+"; "+unlocked); err != nil {
 		return nil, errors.Join(fmt.Errorf("join snapshot of %s: %w", r.side, err), hangUp(ctx, conn))
 	}
 	return conn, nil
+}
+
+// rows reads a query's rows in a session that joined.
+func (r *reading) rows(ctx context.Context, conn *pgx.Conn, sql string, to taker) error {
+	if r.roach != nil && !r.roach.copies() {
+		return r.roach.selectOut(ctx, conn, sql, to)
+	}
+	if err := copyOut(ctx, conn, "copy ("+sql+") to stdout", to); err != nil {
+		return err
+	}
+	return run(ctx, conn, "rollback to "+strings.TrimPrefix(unlocked, "savepoint "))
 }
 
 func (r *reading) close(ctx context.Context) error {
@@ -69,7 +100,14 @@ func (r *reading) close(ctx context.Context) error {
 
 // refuseSame refuses to compare a database with itself.
 func refuseSame(ctx context.Context, source, target *reading) error {
-	same, err := oneDatabase(ctx, source.conn, target.conn)
+	var same bool
+	var err error
+	switch {
+	case source.roach == nil && target.roach == nil:
+		same, err = oneDatabase(ctx, source.conn, target.conn)
+	case source.roach != nil && target.roach != nil:
+		same = source.roach.cluster == target.roach.cluster && source.roach.database == target.roach.database
+	}
 	if err != nil || !same {
 		return err
 	}

@@ -266,8 +266,8 @@ func TestVerifyObjects(t *testing.T) {
 	`)
 	want := []string{
 		"different column public.t.a", "different comment schema public", "different comment table public.t", "different function body public.g(x integer)",
-		"different function public.f(x integer)", "different index public.t_a", "different policy pol on public.t", "different publication pub", "different rights table public.t",
-		"different sequence parameters public.s", "different table public.t", "different trigger tr on public.t", "different type public.d", "different type public.mood", "different view definition public.v",
+		"different function public.f(x integer)", "different index public.t_a", "different policy pol on public.t", "different public.s", "different publication pub", "different rights table public.t",
+		"different table public.t", "different trigger tr on public.t", "different type public.d", "different type public.mood", "different view definition public.v",
 		"extra column public.pair.z", "extra rights schema more", "missing comment table column public.t.a", "missing constraint t_b_check on public.t",
 		"missing default rights postgres r", "missing function public.p()", "missing function public.total(integer)", "missing operator public.===(integer,integer)",
 		"missing rights column public.t.a", "missing rights function public.p()", "missing rights function public.total(integer)", "missing rule r on public.v", "missing statistics public.st",
@@ -281,18 +281,18 @@ func TestVerifyObjects(t *testing.T) {
 func TestVerifyRefuses(t *testing.T) {
 	srv := testenv.Postgres(t, testenv.Older)
 	source, target := twoSides(t, "create table t (a int); create table closed (a int); select lo_from_bytea(1, '')")
-	if _, err := PlanVerify(t.Context(), source, source); fault.KindOf(err) != fault.Invalid {
+	if _, err := PlanVerify(t.Context(), source, source, VerifyOptions{}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a database with itself: %v", err)
 	}
 	once(t, source, "create role verify_weak login; grant select on t to verify_weak")
 	t.Cleanup(func() { once(t, srv.DSN("postgres", ""), "drop role verify_weak") })
 	t.Cleanup(func() { once(t, source, "drop owned by verify_weak") })
 	weak := srv.DSN(databaseOf(t, source), "verify_weak")
-	_, err := PlanVerify(t.Context(), weak, target)
+	_, err := PlanVerify(t.Context(), weak, target, VerifyOptions{})
 	if fault.KindOf(err) != fault.Denied || !strings.Contains(err.Error(), "large object 1, public.closed") || strings.Contains(err.Error(), "public.t") {
 		t.Errorf("unreadable tables: %v", err)
 	}
-	plan, err := PlanVerify(t.Context(), source, target)
+	plan, err := PlanVerify(t.Context(), source, target, VerifyOptions{})
 	if err != nil || plan.Source.Tables != 2 || plan.Target.Tables != 2 || plan.Source.Version == "" {
 		t.Errorf("plan %+v, %v", plan, err)
 	}

@@ -31,6 +31,9 @@ func (w *worker) close(ctx context.Context) error {
 	return errors.Join(hangUp(ctx, w.conns[0]), hangUp(ctx, w.conns[1]))
 }
 
+// readings are both sides.
+func (v *verifier) readings() [2]*reading { return [2]*reading{v.source, v.target} }
+
 // bothSides runs read for each side that the pair has, at once.
 func (w *worker) bothSides(ctx context.Context, p *pair, read func(ctx context.Context, side int, r *relation) error) error {
 	group, ctx := errgroup.WithContext(ctx)
@@ -51,14 +54,13 @@ func (w *worker) bothSides(ctx context.Context, p *pair, read func(ctx context.C
 // compare sums one part of both sides up. Whoever ends the last part says what
 // came of it.
 func (w *worker) compare(ctx context.Context, p *pair, part int) error {
-	sums := [2]*sums{p.newSums(w.verifier), p.newSums(w.verifier)}
+	sums := [2]*sums{p.hasher.newSums(w.Read), p.hasher.newSums(w.Read)}
 	err := w.bothSides(ctx, p, func(ctx context.Context, side int, r *relation) error {
 		if part >= len(r.parts) {
 			return nil
 		}
 		defer sums[side].say()
-		_, err := w.conns[side].PgConn().CopyTo(ctx, sums[side], "copy ("+r.selects(p.columns, r.parts[part])+") to stdout")
-		return err
+		return w.readings()[side].rows(ctx, w.conns[side], r.selects(p.columns, r.parts[part]), sums[side])
 	})
 	if err != nil {
 		return err
@@ -78,7 +80,7 @@ func (w *worker) judge(ctx context.Context, p *pair) error {
 	at, weight := source.differ(target)
 	var err error
 	switch {
-	case p.source == nil || p.target == nil: // the catalogs name it
+	case !p.both(): // the catalogs name it
 		p.tally.Missing, p.tally.Extra = source.rows, target.rows
 		return nil
 	case at == nil:
@@ -90,7 +92,7 @@ func (w *worker) judge(ctx context.Context, p *pair) error {
 	default:
 		err = w.nameMany(ctx, p)
 	}
-	if err == nil && p.tally.Equal() {
+	if err == nil && p.seen == 0 {
 		err = errors.New("the sums differ, but no row does: a side reads differently each time")
 	}
 	return err
@@ -102,7 +104,9 @@ func (w *worker) judge(ctx context.Context, p *pair) error {
 func (w *worker) compareRecomputed(ctx context.Context, p *pair) error {
 	p.source.recomputed()
 	p.target.rows = 0 // counted already
-	p.pending = p.parts()
+	if err := w.begin(ctx, p); err != nil {
+		return err
+	}
 	for part := range p.parts() {
 		if err := w.compare(ctx, p, part); err != nil {
 			return err
@@ -111,13 +115,19 @@ func (w *worker) compareRecomputed(ctx context.Context, p *pair) error {
 	return nil
 }
 
-// nameFew reads the rows of the buckets that disagree into memory.
+// nameFew reads the rows of the buckets that disagree into memory: by an index
+// if they lie at a few places of the key.
 func (w *worker) nameFew(ctx context.Context, p *pair, at []bool) error {
+	condition, placed := p.hasher.places.condition(p.hasher.marked(at))
 	rows := [2]*chosen{}
 	err := w.bothSides(ctx, p, func(ctx context.Context, side int, r *relation) error {
-		rows[side] = &chosen{hasher: w.hasher, keys: p.keys, at: at}
-		for _, part := range r.parts {
-			if _, err := w.conns[side].PgConn().CopyTo(ctx, rows[side], "copy ("+r.selects(p.columns, part)+") to stdout"); err != nil {
+		rows[side] = &chosen{hasher: p.hasher, keys: p.keys, at: at}
+		parts := r.parts
+		if placed {
+			parts = []part{{parts[0].from, condition}}
+		}
+		for _, part := range parts {
+			if err := w.readings()[side].rows(ctx, w.conns[side], r.selects(p.columns, part), rows[side]); err != nil {
 				return err
 			}
 		}
@@ -133,11 +143,13 @@ func (w *worker) nameFew(ctx context.Context, p *pair, at []bool) error {
 // nameMany lets the servers sort both sides.
 func (w *worker) nameMany(ctx context.Context, p *pair) error {
 	group, ctx := errgroup.WithContext(ctx)
-	source := streamRows(ctx, group, w.conns[0], Source, p.source.orderedSQL(p.columns, p.keys))
-	target := streamRows(ctx, group, w.conns[1], Target, p.target.orderedSQL(p.columns, p.keys))
+	var sides [2]*stream
+	for side, r := range []*relation{p.source, p.target} {
+		sides[side] = w.readings()[side].stream(ctx, group, w.conns[side], r.orderedSQL(p.columns, p.keys))
+	}
 	compare := func(a, b []byte) int { return compareKeys(a, b, max(p.keys, 1)) }
 	group.Go(func() error {
-		return mergeRows(source.next, target.next, compare, func(source, target []byte) {
+		return mergeRows(sides[0].next, sides[1].next, compare, func(source, target []byte) {
 			if p.keys == 0 {
 				source, target = withoutFirst(source), withoutFirst(target)
 			}

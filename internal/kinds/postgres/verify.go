@@ -71,7 +71,7 @@ type VerifyOutput struct {
 
 // Check implements step.Step.
 func (v *Verify) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
-	seen, err := pg.PlanVerify(ctx, v.From, v.To)
+	seen, err := pg.PlanVerify(ctx, v.From, v.To, pg.VerifyOptions{})
 	if err != nil {
 		return step.Plan{}, err
 	}
