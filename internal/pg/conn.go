@@ -37,6 +37,8 @@ type ConnOptions struct {
 	// Startup are settings that take effect with the login itself; a server
 	// refuses the login for one that it does not know or the user may not set.
 	Startup map[string]string
+	// Tap lets COPY's data be taken as bytes, see tap.
+	Tap bool
 }
 
 // connectTimeout bounds one attempt to connect where the DSN says nothing.
@@ -90,9 +92,16 @@ func Connect(ctx context.Context, dsn secret.DSN, o ConnOptions) (*pgx.Conn, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
+	var place **tap
+	if o.Tap {
+		place = tapped(config)
+	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, connectFault(ctx, op, dsn, err)
+	}
+	if o.Tap {
+		conn.PgConn().CustomData()[tapKeptFor] = *place
 	}
 	maps.Copy(settings, o.Settings)
 	if err := pin(ctx, conn, settings); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 
@@ -84,6 +85,8 @@ type copier struct {
 	sourceVersion int
 	dump          PgDump
 	kept          []string
+	// chunksLeft counts the chunks that are not copied yet.
+	chunksLeft atomic.Int64
 }
 
 // Copy copies a database. It goes on with what an earlier call with the same
@@ -145,6 +148,7 @@ func (c *copier) open(ctx context.Context) (err error) {
 	if c.source, err = holdSnapshot(ctx, c.From, c.Snapshot); err != nil {
 		return err
 	}
+	c.source.tap = true
 	if c.sourceVersion, err = Version(ctx, c.source.conn); err != nil {
 		return fmt.Errorf("open source: %w", err)
 	}
@@ -193,22 +197,22 @@ func (c *copier) fill(ctx context.Context) error {
 		return err
 	}
 	before, after := splitSections(entries)
-	plan, err := planAfter(ctx, c.source.conn, after)
+	f, err := readFacts(ctx, c.source.conn, c.sourceVersion)
 	if err != nil {
 		return err
 	}
+	plan := planAfter(f, after)
 	for _, phase := range []struct {
 		note string
 		do   func(context.Context) error
 	}{
 		{"making roles", c.makeGlobals},
 		{"making tables", func(ctx context.Context) error { return c.makeBefore(ctx, before) }},
-		{"copying rows", c.copyData},
+		{"copying rows and building indexes", func(ctx context.Context) error { return c.copyTables(ctx, f, plan) }},
 		{"setting sequences", func(ctx context.Context) error { return copySequences(ctx, c.source, c.target) }},
-		{"building indexes", func(ctx context.Context) error { return c.buildIndexes(ctx, plan.Tables) }},
-		{"making constraints, triggers and views", func(ctx context.Context) error { return c.makeRest(ctx, plan) }},
+		{"making triggers, rights and the rest", func(ctx context.Context) error { return c.makeRest(ctx, plan) }},
+		{"filling materialized views", func(ctx context.Context) error { return c.fillViews(ctx, f, plan) }},
 		{"setting the database", c.setDatabase},
-		{"gathering statistics", c.analyze},
 	} {
 		c.Progress.Note(phase.note)
 		if err := phase.do(ctx); err != nil {

@@ -1,53 +1,98 @@
 package pg
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // lane is one worker's pair of sessions: the source as the snapshot sees it,
-// and the target.
+// nil once there is nothing left to read, and the target.
 type lane struct {
 	source, target *pgx.Conn
+	// serial tells that the target's session builds an index without helpers.
+	serial bool
 }
 
-// laneBuffer smooths the hand-over between the two sides.
-const laneBuffer = 256 << 10
+func (c *copier) openLane(ctx context.Context) (*lane, error) {
+	target, err := c.target.connectWorker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &lane{target: target}
+	if c.chunksLeft.Load() == 0 {
+		return l, nil
+	}
+	if l.source, err = c.source.join(ctx); err != nil {
+		return nil, errors.Join(err, l.close(ctx))
+	}
+	return l, nil
+}
 
 func (l *lane) close(ctx context.Context) error {
 	return errors.Join(hangUp(ctx, l.source), hangUp(ctx, l.target))
 }
 
-// move copies one chunk and enters it in the ledger, in one transaction of the
-// target. moved is told of bytes as they pass.
-func (l *lane) move(ctx context.Context, c chunk, moved func(bytes int64)) error {
-	if err := l.transact(ctx, c, moved); err != nil {
-		return fmt.Errorf("copy %s: %w", c, err)
+// firstParallel is the first version that builds an index with helpers.
+const firstParallel = 11_00_00
+
+// rest readies the lane for work on the target alone. As soon as all rows are
+// there it lets go of the source, which must keep old row versions for as long
+// as somebody reads there. Helpers of an index build pay off only while
+// nothing else waits for the processors.
+func (l *lane) rest(ctx context.Context, c *copier, crowded bool) error {
+	if l.source != nil && c.chunksLeft.Load() == 0 {
+		source := l.source
+		l.source = nil
+		if err := hangUp(ctx, source); err != nil {
+			return fmt.Errorf("leave source: %w", err)
+		}
 	}
+	if crowded == l.serial || c.target.version < firstParallel {
+		return nil
+	}
+	sql := "reset max_parallel_maintenance_workers"
+	if crowded {
+		sql = "set max_parallel_maintenance_workers = 0"
+	}
+	if err := run(ctx, l.target, sql); err != nil {
+		return fmt.Errorf("set session of target: %w", err)
+	}
+	l.serial = crowded
 	return nil
 }
 
-func (l *lane) transact(ctx context.Context, c chunk, moved func(bytes int64)) error {
+// moveChunk copies one chunk and enters it in the ledger, in one transaction of
+// the target.
+func (c *copier) moveChunk(ctx context.Context, l *lane, chunk chunk) error {
+	c.Progress.Note(chunk.String())
+	m := meter{to: c.Progress, weight: chunk.Weight}
+	if err := c.transact(ctx, l, chunk, m.moved); err != nil {
+		return fmt.Errorf("copy %s: %w", chunk, err)
+	}
+	m.done()
+	c.chunksLeft.Add(-1)
+	return nil
+}
+
+func (c *copier) transact(ctx context.Context, l *lane, chunk chunk, moved func(int64)) error {
 	if err := unlock(ctx, l.source); err != nil {
 		return err
 	}
 	if err := run(ctx, l.target, "begin"); err != nil {
 		return fmt.Errorf("write target: %w", err)
 	}
-	transfer := l.stream
-	if c.What == chunkObjects {
-		transfer = l.moveObjects
+	transfer := c.stream
+	if chunk.What == chunkObjects {
+		transfer = c.moveObjects
 	}
-	sum, err := transfer(ctx, c, moved)
+	sum, err := transfer(ctx, l, chunk, moved)
 	if err != nil {
 		return err
 	}
-	if err := chunkDone(ctx, l.target, c, sum); err != nil {
+	if err := chunkDone(ctx, l.target, chunk, sum); err != nil {
 		return err
 	}
 	if err := run(ctx, l.target, "commit"); err != nil {
@@ -56,53 +101,29 @@ func (l *lane) transact(ctx context.Context, c chunk, moved func(bytes int64)) e
 	return nil
 }
 
-// errTargetGone ends the reading side when the writing side has failed.
-var errTargetGone = errors.New("the target's side has ended")
-
-// stream pipes a table's chunk from COPY to COPY without a file.
-func (l *lane) stream(ctx context.Context, c chunk, moved func(int64)) (amount, error) {
-	out, in := io.Pipe()
-	var sum amount
-	var read int64
-	var readErr error
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		buffered := bufio.NewWriterSize(countingWriter{in, &sum.bytes, moved}, laneBuffer)
-		tag, err := l.source.PgConn().CopyTo(ctx, buffered, c.readSQL())
-		if err == nil {
-			err = buffered.Flush()
-		}
-		read, readErr = tag.RowsAffected(), err
-		in.CloseWithError(err) // nil: the end of the data
-	}()
-	tag, writeErr := l.target.PgConn().CopyFrom(ctx, out, c.writeSQL())
-	out.CloseWithError(errTargetGone)
-	<-finished
-	sum.rows = tag.RowsAffected()
-	switch {
-	case ctx.Err() != nil:
-		return sum, context.Cause(ctx)
-	case readErr != nil && !errors.Is(readErr, errTargetGone):
-		return sum, fmt.Errorf("read source: %w", readErr)
-	case writeErr != nil:
-		return sum, fmt.Errorf("write target: %w", writeErr)
-	case read != sum.rows:
-		return sum, fmt.Errorf("source gave %d rows, target took %d", read, sum.rows)
+// stream pipes a table's chunk from COPY to COPY.
+func (c *copier) stream(ctx context.Context, l *lane, chunk chunk, moved func(int64)) (amount, error) {
+	freeze, err := chunk.emptied(ctx, l.target)
+	if err != nil {
+		return amount{}, fmt.Errorf("write target: %w", err)
 	}
-	return sum, nil
+	r := relay{source: l.source, target: l.target, passed: func(ctx context.Context, bytes int) error {
+		moved(int64(bytes))
+		return nil
+	}}
+	return r.run(ctx, chunk.readSQL(), chunk.writeSQL(freeze))
 }
 
-// countingWriter counts what passes.
-type countingWriter struct {
-	to    io.Writer
-	bytes *int64
-	moved func(int64)
-}
-
-func (w countingWriter) Write(p []byte) (int, error) {
-	n, err := w.to.Write(p)
-	*w.bytes += int64(n)
-	w.moved(int64(n))
-	return n, err
+// emptied empties the table of a whole chunk. It is empty already; but rows
+// that come into a table which this same transaction has emptied can be frozen
+// at once, which spares the server to look at and mark them all again later.
+func (k chunk) emptied(ctx context.Context, target *pgx.Conn) (bool, error) {
+	if !k.Fresh {
+		return false, nil
+	}
+	var may bool
+	if err := target.QueryRow(ctx, "select has_table_privilege(current_user, $1::text, 'TRUNCATE')", Quote(k.Schema, k.Table)).Scan(&may); err != nil || !may {
+		return false, err
+	}
+	return true, run(ctx, target, "truncate only "+Quote(k.Schema, k.Table))
 }

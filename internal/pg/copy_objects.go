@@ -13,8 +13,8 @@ const objectPiece = 1 << 20
 
 // moveObjects copies a range of large objects with owner, privileges and
 // comment. They keep their OIDs, by which tables refer to them.
-func (l *lane) moveObjects(ctx context.Context, c chunk, moved func(int64)) (amount, error) {
-	objects, err := readObjects(ctx, l.source, c)
+func (c *copier) moveObjects(ctx context.Context, l *lane, k chunk, moved func(int64)) (amount, error) {
+	objects, err := readObjects(ctx, l.source, k)
 	if err != nil {
 		return amount{}, fmt.Errorf("read source: %w", err)
 	}

@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -33,6 +32,13 @@ func (c *copier) dumpOptions(ctx context.Context) ([]string, error) {
 		return more, noteWarning(ctx, c.target.conn, fmt.Sprintf("everything goes to the default tablespace: the target lacks %q", missing))
 	}
 	return more, nil
+}
+
+// binary tells whether both servers write times in one binary form: a server
+// before version 10 may have been built to keep them as floating-point numbers.
+func (c *copier) binary() bool {
+	times := func(conn *pgx.Conn) string { return conn.PgConn().ParameterStatus("integer_datetimes") }
+	return times(c.source.conn) == times(c.target.conn)
 }
 
 // missingTablespaces lists the tablespaces that the source's database uses and
@@ -66,7 +72,7 @@ func (c *copier) makeBefore(ctx context.Context, entries []entry) error {
 	if err := c.dropPublic(ctx); err != nil {
 		return err
 	}
-	return c.target.applyBefore(ctx, entries)
+	return c.target.applyBatches(ctx, c.target.conn, entries)
 }
 
 // dropPublic drops the schema public if the source has none: initdb made it on
@@ -85,8 +91,9 @@ func (c *copier) dropPublic(ctx context.Context) error {
 	})
 }
 
-// copyData moves the rows: every chunk that the ledger does not have.
-func (c *copier) copyData(ctx context.Context) error {
+// copyTables moves the rows and makes what hangs on tables, as much at once as
+// there are jobs: every chunk and entry that the ledger does not have.
+func (c *copier) copyTables(ctx context.Context, f facts, plan afterPlan) error {
 	if err := c.planData(ctx); err != nil {
 		return err
 	}
@@ -96,26 +103,18 @@ func (c *copier) copyData(ctx context.Context) error {
 	}
 	c.Progress.Total("bytes", sums.AllWeight)
 	c.Progress.Add(sums.DoneWeight)
-	chunks, err := openChunks(ctx, c.target.conn)
+	g, err := c.newGraph(ctx, f, plan)
 	if err != nil {
 		return err
 	}
-	return work(ctx, c.Jobs, chunks, c.openLane, func(ctx context.Context, l *lane, chunk chunk) error {
-		c.Progress.Note(chunk.String())
-		m := meter{to: c.Progress, weight: chunk.Weight}
-		if err := l.move(ctx, chunk, m.moved); err != nil {
-			return err
-		}
-		m.done()
-		return nil
-	}, func(l *lane) error { return l.close(ctx) })
+	return runTasks(ctx, c.Jobs, g.tasks, c.openLane, func(l *lane) error { return l.close(ctx) })
 }
 
 func (c *copier) planData(ctx context.Context) error {
 	if stands, err := done(ctx, c.target.conn, planned); stands || err != nil {
 		return err
 	}
-	tables, err := planTables(ctx, c.source.conn, c.sourceVersion, c.ChunkBytes)
+	tables, err := planTables(ctx, c.source.conn, c.sourceVersion, c.ChunkBytes, c.binary())
 	if err != nil {
 		return err
 	}
@@ -126,39 +125,6 @@ func (c *copier) planData(ctx context.Context) error {
 	return writePlan(ctx, c.target.conn, append(tables, objects...))
 }
 
-func (c *copier) openLane(ctx context.Context) (*lane, error) {
-	source, err := c.source.join(ctx)
-	if err != nil {
-		return nil, err
-	}
-	target, err := c.target.connectWorker(ctx)
-	if err != nil {
-		return nil, errors.Join(err, hangUp(ctx, source))
-	}
-	return &lane{source: source, target: target}, nil
-}
-
-// buildIndexes makes the indexes of many tables at once, those of one table
-// one after another.
-func (c *copier) buildIndexes(ctx context.Context, tables [][]entry) error {
-	made, err := doneKeys(ctx, c.target.conn)
-	if err != nil {
-		return err
-	}
-	return work(ctx, c.Jobs, tables, c.target.connectWorker, func(ctx context.Context, conn *pgx.Conn, entries []entry) error {
-		for _, e := range entries {
-			if made[e.Key] {
-				continue
-			}
-			c.Progress.Note(e.String())
-			if err := c.target.applyAlone(ctx, conn, e); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, func(conn *pgx.Conn) error { return hangUp(ctx, conn) })
-}
-
 // makeRest makes everything else that follows the data, and enters for the
 // end what must not see the copy.
 func (c *copier) makeRest(ctx context.Context, plan afterPlan) error {
@@ -166,11 +132,8 @@ func (c *copier) makeRest(ctx context.Context, plan afterPlan) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range rest {
-		c.Progress.Note(e.String())
-		if err := c.target.applyAlone(ctx, c.target.conn, e); err != nil {
-			return err
-		}
+	if err := c.target.applyBatches(ctx, c.target.conn, rest); err != nil {
+		return err
 	}
 	last, err := c.target.open(ctx, plan.Last)
 	if err != nil || len(last) == 0 {
@@ -203,22 +166,26 @@ func (c *copier) setDatabase(ctx context.Context) error {
 	return c.target.applyDatabase(ctx, from)
 }
 
-// analyze gathers statistics of every table that is not a part of another,
-// whose turn covers its parts.
-func (c *copier) analyze(ctx context.Context) error {
-	tables, err := texts(ctx, c.target.conn, fit(c.target.conn, `
-		select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-		where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't'
-			and not c.relispartition --[10+]
-			and n.nspname not in ('information_schema', 'evac_ledger') and n.nspname !~ '^pg_'
-		order by pg_table_size(c.oid) desc, 1`))
+// fillViews fills materialized views, in the script's order, for one may read
+// another, and gathers their statistics.
+func (c *copier) fillViews(ctx context.Context, f facts, plan afterPlan) error {
+	made, err := doneKeys(ctx, c.target.conn)
 	if err != nil {
-		return fmt.Errorf("list tables of target: %w", err)
+		return err
 	}
-	return work(ctx, c.Jobs, tables, c.target.connectWorker, func(ctx context.Context, conn *pgx.Conn, table string) error {
-		if err := run(ctx, conn, "analyze "+table); err != nil {
-			return fmt.Errorf("analyze %s on target: %w", table, err)
+	for _, e := range plan.Views {
+		if made[e.Key] {
+			continue
 		}
-		return nil
-	}, func(conn *pgx.Conn) error { return hangUp(ctx, conn) })
+		c.Progress.Note(e.String())
+		if err := c.target.applyAlone(ctx, c.target.conn, e); err != nil {
+			return err
+		}
+		if view, known := f.tables[e.OID]; known {
+			if err := analyze(ctx, c.target.conn, view.Schema, view.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

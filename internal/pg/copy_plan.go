@@ -28,6 +28,9 @@ type chunk struct {
 	// First is the first page or OID, Past the one after the last; Past < 0:
 	// to the end.
 	First, Past int64
+	// Binary tells that the rows go in COPY's binary form, Fresh that they are
+	// the first and only ones of a table that nothing refers to yet.
+	Binary, Fresh bool
 	// Weight is the chunk's share of the work in bytes, as the source
 	// estimates it.
 	Weight int64
@@ -58,7 +61,7 @@ func (c chunk) columnList() string {
 func (c chunk) readSQL() string {
 	name, list := Quote(c.Schema, c.Table), c.columnList()
 	if c.whole() && c.Filter == "" {
-		return "copy " + name + parens(list) + " to stdout"
+		return "copy " + name + parens(list) + " to stdout" + c.format()
 	}
 	where := c.Filter
 	if !c.whole() {
@@ -67,12 +70,25 @@ func (c chunk) readSQL() string {
 			where += fmt.Sprintf(" and ctid < '(%d,0)'", c.Past)
 		}
 	}
-	return fmt.Sprintf("copy (select %s from only %s %s) to stdout", list, name, where)
+	return fmt.Sprintf("copy (select %s from only %s %s) to stdout%s", list, name, where, c.format())
 }
 
 // writeSQL is the COPY that writes the chunk.
-func (c chunk) writeSQL() string {
-	return "copy " + Quote(c.Schema, c.Table) + parens(c.columnList()) + " from stdin"
+func (c chunk) writeSQL(freeze bool) string {
+	sql := "copy " + Quote(c.Schema, c.Table) + parens(c.columnList()) + " from stdin"
+	if freeze {
+		return sql + " (freeze, format " + c.form() + ")"
+	}
+	return sql + c.format()
+}
+
+func (c chunk) format() string { return " (format " + c.form() + ")" }
+
+func (c chunk) form() string {
+	if c.Binary {
+		return "binary"
+	}
+	return "text"
 }
 
 func parens(list string) string {
@@ -82,7 +98,9 @@ func parens(list string) string {
 	return " (" + list + ")"
 }
 
-// tableQuery lists what has rows to copy. Partitioned, inherited and plain
+// tableQuery lists what has rows to copy, and whether binary form is sure to be
+// read as it was written: values of a type that a user or an extension has made
+// may hold OIDs, as arrays and rows do, or change with the extension's version. Partitioned, inherited and plain
 // tables are alike: each leaf holds its own. Of an extension's tables only
 // those that it declares to hold the user's rows (pg_extension.extconfig).
 const tableQuery = `
@@ -90,7 +108,14 @@ const tableQuery = `
 		pg_relation_size(c.oid) / current_setting('block_size')::int, pg_table_size(c.oid),
 		array(select a.attname::text from pg_catalog.pg_attribute a
 			where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped %s order by a.attnum),
-		coalesce(x.filter, '')
+		coalesce(x.filter, ''), x.relation is null,
+		not exists (select from pg_catalog.pg_attribute a
+			join pg_catalog.pg_type t on t.oid = a.atttypid
+			join pg_catalog.pg_type b on b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
+			join pg_catalog.pg_type u on u.oid = case when b.typlen = -1 and b.typelem <> 0 then b.typelem else b.oid end
+			where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+				and not (u.oid = b.oid and u.typtype = 'e' or u.oid < 16384 and u.typtype in ('b', 'r', 'm')
+					and u.typsend <> 0 and u.typreceive <> 0 and u.typname <> 'xml' and u.typname not like 'reg%%'))
 	from pg_catalog.pg_class c
 	join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 	left join pg_catalog.pg_am m on m.oid = c.relam
@@ -110,7 +135,8 @@ const (
 
 // planTables lists the chunks of all tables, largest table first. A table of
 // more than two chunks' size is cut where reading a range of pages is cheap.
-func planTables(ctx context.Context, conn *pgx.Conn, version int, chunkBytes int64) ([]chunk, error) {
+// binary tells that both servers write times and numbers alike.
+func planTables(ctx context.Context, conn *pgx.Conn, version int, chunkBytes int64, binary bool) ([]chunk, error) {
 	generated := ""
 	if version >= firstGenerated {
 		generated = "and a.attgenerated = ''"
@@ -123,14 +149,16 @@ func planTables(ctx context.Context, conn *pgx.Conn, version int, chunkBytes int
 	var chunks []chunk
 	for rows.Next() {
 		c := chunk{What: chunkTable, Past: -1}
-		var unlogged, heap bool
+		var unlogged, heap, own bool
 		var pages int64
-		if err := rows.Scan(&c.Schema, &c.Table, &unlogged, &heap, &pages, &c.Weight, &c.Columns, &c.Filter); err != nil {
+		if err := rows.Scan(&c.Schema, &c.Table, &unlogged, &heap, &pages, &c.Weight, &c.Columns, &c.Filter, &own, &c.Binary); err != nil {
 			return nil, fmt.Errorf("list tables of source: %w", err)
 		}
 		if unlogged {
 			c.What = chunkUnlogged
 		}
+		c.Binary = c.Binary && binary && len(c.Columns) > 0
+		c.Fresh = own && heap && !unlogged // an unlogged table may be filled again when others refer to it
 		if !heap || version < firstTidRange || c.Filter != "" || len(c.Columns) == 0 {
 			pages = 0
 		}
@@ -148,6 +176,7 @@ func (c chunk) cut(pages, size int64) []chunk {
 	if parts < 2 {
 		return []chunk{c}
 	}
+	c.Fresh = false
 	chunks := make([]chunk, parts)
 	for i := range parts {
 		part := c

@@ -26,7 +26,13 @@ type target struct {
 	token   string
 	// settings are those of every session of the copy on the target.
 	settings map[string]string
+	// indexMemory is what the server gives one index build by itself, in kB.
+	indexMemory int
 }
+
+// indexMemory is what each index build gets at least, in kB: its sort runs in
+// memory for more tables then.
+const indexMemory = 256 << 10
 
 // copyLock is the advisory lock that a copy holds on its target.
 const copyLock = 0x65766163 // "evac"
@@ -49,7 +55,9 @@ func openTarget(ctx context.Context, dsn secret.DSN, token string, settings map[
 	}
 	t.conn = conn
 	if t.version, err = Version(ctx, conn); err == nil {
-		err = conn.QueryRow(ctx, "select rolsuper from pg_catalog.pg_roles where rolname = current_user").Scan(&t.super)
+		err = conn.QueryRow(ctx, `
+			select r.rolsuper, s.setting::int from pg_catalog.pg_roles r, pg_catalog.pg_settings s
+			where r.rolname = current_user and s.name = 'maintenance_work_mem'`).Scan(&t.super, &t.indexMemory)
 	}
 	if err == nil {
 		err = t.lock(ctx)
@@ -71,6 +79,9 @@ func (t *target) connect(ctx context.Context) (*pgx.Conn, error) {
 func (t *target) connectWorker(ctx context.Context) (*pgx.Conn, error) {
 	settings := maps.Clone(t.settings)
 	settings["synchronous_commit"] = "off"
+	if t.indexMemory < indexMemory {
+		settings["maintenance_work_mem"] = fmt.Sprintf("%dkB", indexMemory)
+	}
 	return Connect(ctx, t.dsn, ConnOptions{Application: t.application(), Side: Target, Settings: settings})
 }
 

@@ -205,9 +205,15 @@ func TestCopyErrorsNameSideAndTable(t *testing.T) {
 			target := testenv.Database(t, testenv.Postgres(t, testenv.Newer))
 			once(t, source, c.source)
 			once(t, target, c.target)
-			l := &lane{dial(t, source), dial(t, target)}
+			from, err := Connect(t.Context(), source, ConnOptions{Side: Source, Tap: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = hangUp(t.Context(), from) }()
+			l := &lane{source: from, target: dial(t, target)}
 			execSQL(t, l.source, beginSnapshot+"; savepoint unlocked")
-			err := l.move(t.Context(), chunk{What: chunkTable, Schema: "public", Table: "t", Columns: []string{"a"}, Past: -1}, func(int64) {})
+			engine := &copier{CopyOptions: CopyOptions{Progress: &noted{}}}
+			err = engine.moveChunk(t.Context(), l, chunk{What: chunkTable, Schema: "public", Table: "t", Columns: []string{"a"}, Past: -1})
 			if err == nil || !strings.HasPrefix(err.Error(), `copy table "public.t": `+c.says) {
 				t.Errorf("error is %v, want … %s", err, c.says)
 			}

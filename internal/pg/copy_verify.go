@@ -82,7 +82,7 @@ func compareCounts(ctx context.Context, source *snapshot, to secret.DSN, jobs in
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	tables, err := planTables(ctx, source.conn, version, 1<<62)
+	tables, err := planTables(ctx, source.conn, version, 1<<62, false)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func compareCounts(ctx context.Context, source *snapshot, to secret.DSN, jobs in
 		if err != nil {
 			return nil, errors.Join(err, hangUp(ctx, from))
 		}
-		return &lane{from, target}, nil
+		return &lane{source: from, target: target}, nil
 	}
 	err = work(ctx, jobs, tables, open, func(ctx context.Context, l *lane, c chunk) error {
 		sql := fmt.Sprintf("select count(*) from only %s %s", Quote(c.Schema, c.Table), c.Filter)

@@ -28,7 +28,7 @@ create table evac_ledger.run (
 create table evac_ledger.entry (key text primary key);
 create table evac_ledger.chunk (
 	id int primary key, what text not null, schema_name text not null, table_name text not null, columns text[] not null,
-	source text not null, first bigint not null, past bigint not null, weight bigint not null, rows bigint, bytes bigint);
+	source text not null, first bigint not null, past bigint not null, is_binary boolean not null, fresh boolean not null, weight bigint not null, rows bigint, bytes bigint);
 create unlogged table evac_ledger.unlogged (id int primary key);
 create table evac_ledger.undo (id serial primary key, sql text not null);
 create table evac_ledger.last (id serial primary key, sql text not null);

@@ -15,10 +15,10 @@ const planned = "chunks planned"
 func writePlan(ctx context.Context, conn *pgx.Conn, chunks []chunk) error {
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		_, err := tx.CopyFrom(ctx, pgx.Identifier{ledgerSchema, "chunk"},
-			[]string{"id", "what", "schema_name", "table_name", "columns", "source", "first", "past", "weight"},
+			[]string{"id", "what", "schema_name", "table_name", "columns", "source", "first", "past", "is_binary", "fresh", "weight"},
 			pgx.CopyFromSlice(len(chunks), func(i int) ([]any, error) {
 				c := chunks[i]
-				return []any{i, c.What, c.Schema, c.Table, c.Columns, c.Filter, c.First, c.Past, c.Weight}, nil
+				return []any{i, c.What, c.Schema, c.Table, c.Columns, c.Filter, c.First, c.Past, c.Binary, c.Fresh, c.Weight}, nil
 			}))
 		if err != nil {
 			return wrapLedger("write", err)
@@ -34,13 +34,13 @@ const chunkIsDone = "(c.rows is not null and (c.what <> 'unlogged' or exists (se
 // openChunks lists the chunks that are not done, in the order of the plan.
 func openChunks(ctx context.Context, conn *pgx.Conn) ([]chunk, error) {
 	rows, err := conn.Query(ctx, `
-		select id, what, schema_name, table_name, columns, source, first, past, weight
+		select id, what, schema_name, table_name, columns, source, first, past, is_binary, fresh, weight
 		from evac_ledger.chunk c where not `+chunkIsDone+` order by id`)
 	if err != nil {
 		return nil, wrapLedger("read", err)
 	}
 	chunks, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c chunk, err error) {
-		return c, row.Scan(&c.ID, &c.What, &c.Schema, &c.Table, &c.Columns, &c.Filter, &c.First, &c.Past, &c.Weight)
+		return c, row.Scan(&c.ID, &c.What, &c.Schema, &c.Table, &c.Columns, &c.Filter, &c.First, &c.Past, &c.Binary, &c.Fresh, &c.Weight)
 	})
 	return chunks, wrapLedger("read", err)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,17 +18,20 @@ import (
 // data: each takes locks, of which a server has a limited number.
 const entriesPerBatch = 200
 
-// applyBefore makes what must stand before the data, in the script's order, in
-// batches that are each one transaction with their lines in the ledger.
-func (t *target) applyBefore(ctx context.Context, entries []entry) error {
+// applyBatches makes entries in their order, in batches that are each one
+// transaction with their lines in the ledger.
+func (t *target) applyBatches(ctx context.Context, conn *pgx.Conn, entries []entry) error {
 	open, err := t.open(ctx, entries)
 	if err != nil {
 		return err
 	}
 	for batch := range slices.Chunk(open, entriesPerBatch) {
-		err := pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error {
+		if t.super && t.applyAtOnce(ctx, conn, batch) == nil {
+			continue
+		}
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 			for _, e := range batch {
-				if err := t.apply(ctx, t.conn, e); err != nil {
+				if err := t.apply(ctx, conn, e); err != nil {
 					return err
 				}
 			}
@@ -39,6 +43,27 @@ func (t *target) applyBefore(ctx context.Context, entries []entry) error {
 	}
 	return nil
 }
+
+// applyAtOnce makes a batch in one round trip. Its error does not tell which
+// entry was refused: then the batch is made again one by one.
+func (t *target) applyAtOnce(ctx context.Context, conn *pgx.Conn, batch []entry) error {
+	var all strings.Builder
+	for _, e := range batch {
+		if delicate[e.Type] {
+			return errors.New("it may need another wording")
+		}
+		all.WriteString(e.SQL + "\n")
+	}
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if err := run(ctx, conn, all.String()); err != nil {
+			return err
+		}
+		return markDone(ctx, tx, keysOf(batch)...)
+	})
+}
+
+// delicate are the entries of which parameters may be left out.
+var delicate = map[string]bool{"SUBSCRIPTION": true, "PUBLICATION": true}
 
 // open leaves out the entries that the ledger has.
 func (t *target) open(ctx context.Context, entries []entry) ([]entry, error) {
@@ -95,7 +120,7 @@ const notPermitted = "42501"
 // may be refused the owner, a privilege or a comment: that is left out, and
 // the ledger warns of it. Anything else refused is an error.
 func (t *target) apply(ctx context.Context, conn *pgx.Conn, e entry) error {
-	if e.Type == "SUBSCRIPTION" || e.Type == "PUBLICATION" {
+	if delicate[e.Type] {
 		var err error
 		if e, err = t.withoutNews(ctx, conn, e); err != nil {
 			return applyError(e, err)

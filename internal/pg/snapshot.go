@@ -26,6 +26,8 @@ type snapshot struct {
 	// conn reads the source's catalogs at that moment.
 	conn *pgx.Conn
 	dsn  secret.DSN
+	// tap is for the sessions that join.
+	tap bool
 }
 
 // beginSnapshot is how every reading session begins: nothing that happens
@@ -90,7 +92,7 @@ func unlock(ctx context.Context, conn *pgx.Conn) error {
 
 // connect opens a session on the source that is in no transaction.
 func (s *snapshot) connect(ctx context.Context) (*pgx.Conn, error) {
-	return Connect(ctx, s.dsn, ConnOptions{Application: applicationName, Side: Source})
+	return Connect(ctx, s.dsn, ConnOptions{Application: applicationName, Side: Source, Tap: s.tap})
 }
 
 // unwrittenSince tells whether this snapshot sees what was seen at an older
