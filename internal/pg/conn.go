@@ -60,6 +60,7 @@ func pinned() map[string]string {
 		"xmloption":                           "content",
 		"lc_monetary":                         "C", // money's text and scale depend on it
 		"array_nulls":                         "on",
+		"jit":                                 "off", // compiling costs more than it saves in what evac asks
 		"quote_all_identifiers":               "off",
 		"standard_conforming_strings":         "on",
 		"search_path":                         "",
