@@ -106,7 +106,8 @@ func Connect(ctx context.Context, dsn secret.DSN, o ConnOptions) (*pgx.Conn, err
 	}
 	maps.Copy(settings, o.Settings)
 	if err := pin(ctx, conn, settings); err != nil {
-		return nil, errors.Join(fault.Wrap(fault.Failed, op, err, ""), conn.Close(ctx))
+		err = connectFault(ctx, op, dsn, err)
+		return nil, errors.Join(err, hangUp(ctx, conn))
 	}
 	return conn, nil
 }

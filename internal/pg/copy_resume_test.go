@@ -79,7 +79,7 @@ func (i interrupter) Note(text string) {
 
 func interrupted(t *testing.T, source, target *servers.Postgres) {
 	tr := newTripOn(t, testenv.Database(t, source), testenv.Database(t, target), small)
-	for _, at := range []string{"making tables", `table "public.t"`, "building indexes", `index "public.t_v_idx"`, "gathering"} {
+	for _, at := range []string{"making tables", `table "public.t"`, "copying rows", `index "public.t_v_idx"`, "filling"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		o := tr.CopyOptions
 		o.Progress = interrupter{tr.notes, at, cancel}
