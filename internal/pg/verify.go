@@ -179,7 +179,7 @@ func (v *verifier) compareAll(ctx context.Context, pairs []*pair) error {
 	v.Total(v.rows.Load())
 	order := slices.Clone(pairs)
 	slices.SortStableFunc(order, func(a, b *pair) int { return cmp.Compare(b.bytes(), a.bytes()) })
-	tasks := make(chan task)
+	tasks := make(chan comparison)
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error {
 		defer close(tasks)
@@ -202,21 +202,21 @@ func (v *verifier) compareAll(ctx context.Context, pairs []*pair) error {
 	return work.Wait()
 }
 
-// task is a part of a pair.
-type task struct {
+// comparison is that of one part of a pair.
+type comparison struct {
 	pair *pair
 	part int
 }
 
 // hand gives the parts of the pairs out.
-func (v *verifier) hand(ctx context.Context, pairs []*pair, tasks chan<- task) error {
+func (v *verifier) hand(ctx context.Context, pairs []*pair, tasks chan<- comparison) error {
 	for _, p := range pairs {
 		if err := v.begin(ctx, p); err != nil {
 			return err
 		}
 		for part := range p.parts() {
 			select {
-			case tasks <- task{p, part}:
+			case tasks <- comparison{p, part}:
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
