@@ -19,3 +19,7 @@ create unique index keyed_include on c.keyed (a) include (b); alter table c.keye
 alter table c.things alter total set default 2.5; alter table c.first_dropped add column late int not null default 42; insert into c.first_dropped values (3);
 create function c.supported(a int[] default array[1]) returns int language sql as 'select a[1]';
 create domain c.domain_array as c.mood[] check (value[1] is not null);
+create operator class c.range_gist default for type anyrange using c_gist as operator 3 && (anyrange, anyrange),
+	function 1 range_gist_consistent(internal, anyrange, smallint, oid, internal), function 2 range_gist_union(internal, internal),
+	function 5 range_gist_penalty(internal, internal, internal), function 6 range_gist_picksplit(internal, internal), function 7 range_gist_same(anyrange, anyrange, internal);
+create index things_own_gist on c.things using c_gist (span) with (buffering = off);

@@ -1,5 +1,5 @@
 -- What came with PostgreSQL 15.
-create table c.one_null (a int, b int, constraint one_null unique nulls not distinct (a, b)); insert into c.one_null values (null, 1);
+create table c.one_null (a int, b int, constraint one_null_key unique nulls not distinct (a, b)); insert into c.one_null values (null, 1);
 create unique index one_null_b on c.one_null (b) nulls not distinct;
 create publication c_filtered for table c.parent (id, kind) where (id > 3), c.tree with (publish = 'insert');
 create publication c_schema for tables in schema c, "select";

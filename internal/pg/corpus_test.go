@@ -1,0 +1,116 @@
+package pg
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/servers"
+	"github.com/evac-io/evac/internal/testenv"
+)
+
+// Every kind of object that pg_dump knows arrives: a dump of the target is the
+// same as one of a database that psql made from a dump of the source, and where
+// both servers are of one version, as one of the source.
+func TestCorpusRoundTrips(t *testing.T) {
+	t.Parallel()
+	for _, pair := range []struct{ from, to testenv.Which }{{testenv.Older, testenv.Newer}, {testenv.Newer, testenv.Newer}} {
+		t.Run(fmt.Sprintf("%s to %s", pair.from, pair.to), func(t *testing.T) {
+			t.Parallel()
+			source, target, peer := quietServer(t, pair.from), quietServer(t, pair.to), quietServer(t, pair.to)
+			tr := newTripOn(t, corpusDatabase(t, source), corpusDatabase(t, target), corpus(t, source.Install.Major))
+			result := tr.copy(t)
+			if len(result.Warnings) > 0 {
+				t.Errorf("warnings: %q", result.Warnings)
+			}
+			restored := restore(t, tr.From, peer)
+			compareDumps(t, "restored by psql (-) and copied (+)", restored, tr.To)
+			if source.Install.Major == target.Install.Major {
+				compareDumps(t, "source (-) and copied (+)", tr.From, tr.To)
+			}
+			if diff := cmp.Diff(dataLines(t, tr.From), dataLines(t, tr.To)); diff != "" {
+				t.Errorf("rows of source (-) and target (+):\n%s", diff)
+			}
+			found, err := Verify(t.Context(), tr.From, tr.To, VerifyOptions{
+				Jobs: 2, MaxDifferences: 20, Memory: 8 << 20, Total: func(int64) {}, Read: func(int64) {}, Found: func(Difference) {},
+			})
+			if err != nil || len(found.Differences) > 0 {
+				t.Errorf("verify: %v, %v", found.Differences, err)
+			}
+		})
+	}
+}
+
+// corpus is the script of all objects that a major version has.
+func corpus(t testing.TB, major int) string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/corpus/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("corpus: %v %v", files, err)
+	}
+	slices.Sort(files)
+	var script strings.Builder
+	for _, file := range files {
+		var since int
+		if _, err := fmt.Sscanf(filepath.Base(file), "%d.sql", &since); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if since > major {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		script.Write(text)
+	}
+	return script.String()
+}
+
+// corpusDatabase is empty, and has one name on every server: dumps hold it.
+func corpusDatabase(t testing.TB, srv *servers.Postgres) secret.DSN {
+	t.Helper()
+	once(t, srv.DSN("postgres", ""), "create database corpus template template0")
+	return srv.DSN("corpus", "")
+}
+
+// restore makes the database anew from pg_dumpall and pg_dump, through psql.
+func restore(t testing.TB, from secret.DSN, srv *servers.Postgres) secret.DSN {
+	t.Helper()
+	dir := filepath.Dir(testenv.PgDump(t))
+	roles := output(t, filepath.Join(dir, "pg_dumpall"), "--globals-only", "--dbname="+from.Reveal())
+	load(t, srv.DSN("postgres", ""), strings.ReplaceAll(roles, "CREATE ROLE postgres;", ""))
+	whole := output(t, filepath.Join(dir, "pg_dump"), "--create", "--dbname="+from.Reveal())
+	load(t, srv.DSN("postgres", ""), whole)
+	return srv.DSN("corpus", "")
+}
+
+func compareDumps(t testing.TB, title string, one, other secret.DSN) {
+	t.Helper()
+	if diff := cmp.Diff(dumped(t, one), dumped(t, other)); diff != "" {
+		t.Errorf("%s:\n%s", title, diff)
+	}
+}
+
+// dumped is what pg_dumpall and pg_dump say of a database without its rows.
+func dumped(t testing.TB, dsn secret.DSN) []string {
+	t.Helper()
+	dir := filepath.Dir(testenv.PgDump(t))
+	roles := output(t, filepath.Join(dir, "pg_dumpall"), "--globals-only", "--dbname="+dsn.Reveal())
+	schema := output(t, filepath.Join(dir, "pg_dump"), "--schema-only", "--create", "--dbname="+dsn.Reveal())
+	lines := strings.Split(roles+schema, "\n")
+	return slices.DeleteFunc(lines, func(line string) bool {
+		return line == "" || strings.HasPrefix(line, `\`) || strings.HasPrefix(line, "--") || randomLine.MatchString(line)
+	})
+}
+
+// randomLine matches what differs from server to server: a fresh server's own
+// superuser, and the versions in a dump's head.
+var randomLine = regexp.MustCompile(`^ALTER ROLE postgres |pg_attver`)
