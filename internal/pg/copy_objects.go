@@ -161,19 +161,25 @@ func (o object) describe() []string {
 // soften runs a statement that decorates what was copied. If the target
 // refuses it for lack of privilege, it is left out, and a warning says so.
 func soften(ctx context.Context, target *pgx.Conn, sql, what string) error {
+	_, err := tolerate(ctx, target, sql, what)
+	return err
+}
+
+// tolerate is soften for whoever must know whether it was made.
+func tolerate(ctx context.Context, target *pgx.Conn, sql, what string) (made bool, err error) {
 	if err := run(ctx, target, "savepoint soft"); err != nil {
-		return err
+		return false, err
 	}
-	err := run(ctx, target, sql)
+	err = run(ctx, target, sql)
 	if err == nil {
-		return run(ctx, target, "release soft")
+		return true, run(ctx, target, "release soft")
 	}
 	reason, soft := softError(err)
 	if !soft {
-		return err
+		return false, err
 	}
 	if err := run(ctx, target, "rollback to soft; release soft"); err != nil {
-		return err
+		return false, err
 	}
-	return noteWarning(ctx, target, fmt.Sprintf("left out for %s: %s (%s)", what, shorten(sql), reason))
+	return false, noteWarning(ctx, target, fmt.Sprintf("left out for %s: %s (%s)", what, shorten(sql), reason))
 }

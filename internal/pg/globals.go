@@ -14,6 +14,7 @@ import (
 type globals struct {
 	Roles       []role
 	Memberships []membership
+	Decrees     []decree
 }
 
 // role is a role with all that it is; predefined roles (pg_…) are left out.
@@ -26,13 +27,6 @@ type role struct {
 	Password                             *string // hash; nil: none, or not readable
 	Comment                              *string
 	Settings                             []string // name=value
-}
-
-// membership is a grant of a role to another.
-type membership struct {
-	Role, Member string
-	Admin        bool
-	Inherit, Set bool // since 16; before that as the member inherits, and true
 }
 
 // usedRoles names by OID all roles that the database refers to (owners,
@@ -55,9 +49,6 @@ const usedRoles = `
 	used as (
 		select oid from members
 		union select m.roleid from used u join pg_catalog.pg_auth_members m on m.member = u.oid)`
-
-// firstMemberOptions is the first version whose memberships have options.
-const firstMemberOptions = 16_00_00
 
 // readGlobals reads the roles that the source's database uses.
 func readGlobals(ctx context.Context, conn *pgx.Conn, version int) (globals, error) {
@@ -88,24 +79,11 @@ func readGlobals(ctx context.Context, conn *pgx.Conn, version int) (globals, err
 	if err != nil {
 		return g, fmt.Errorf("read roles of source: %w", err)
 	}
-	options := "member.rolinherit, true"
-	if version >= firstMemberOptions {
-		options = "m.inherit_option, m.set_option"
+	if g.Memberships, err = readMemberships(ctx, conn, version); err != nil {
+		return g, err
 	}
-	rows, err = conn.Query(ctx, usedRoles+`
-		select distinct on (1, 2) granted.rolname, member.rolname, m.admin_option, `+options+`
-		from pg_catalog.pg_auth_members m
-		join used on used.oid = m.member
-		join pg_catalog.pg_roles granted on granted.oid = m.roleid join pg_catalog.pg_roles member on member.oid = m.member
-		where member.rolname !~ '^pg_' order by 1, 2, m.admin_option desc`)
-	if err != nil {
-		return g, fmt.Errorf("read memberships of source: %w", err)
-	}
-	g.Memberships, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m membership, err error) {
-		return m, row.Scan(&m.Role, &m.Member, &m.Admin, &m.Inherit, &m.Set)
-	})
-	if err != nil {
-		return g, fmt.Errorf("read memberships of source: %w", err)
+	if g.Decrees, err = readDecrees(ctx, conn, version); err != nil {
+		return g, fmt.Errorf("source: %w", err)
 	}
 	return g, nil
 }
@@ -156,21 +134,6 @@ func (r role) same(o role) bool {
 	return r.Super == o.Super && r.Inherit == o.Inherit && r.CreateRole == o.CreateRole && r.CreateDB == o.CreateDB &&
 		r.Login == o.Login && r.Replication == o.Replication && r.BypassRLS == o.BypassRLS
 }
-
-// grant writes the membership as a statement for a server of that version.
-func (m membership) grant(version int) string {
-	sql := "grant " + Quote(m.Role) + " to " + Quote(m.Member)
-	switch {
-	case version >= firstMemberOptions:
-		sql += fmt.Sprintf(" with admin %t, inherit %t, set %t", m.Admin, m.Inherit, m.Set)
-	case m.Admin:
-		sql += " with admin option"
-	}
-	return sql
-}
-
-// revoke takes the membership back.
-func (m membership) revoke() string { return "revoke " + Quote(m.Role) + " from " + Quote(m.Member) }
 
 // setConfig writes a setting as it stands in pg_db_role_setting, "name=value",
 // as ALTER … SET: the values of some settings are lists of names, and each

@@ -74,6 +74,9 @@ func revokeAll(on, rights string) string {
 	return "do " + Literal(body)
 }
 
+// actAs begins a grant that somebody else than the owner gave.
+const actAs = "set session authorization "
+
 // grant writes one statement for lines that differ in the privilege only.
 func (a acl) grant(on, owner string) string {
 	var privileges []string
@@ -89,7 +92,7 @@ func (a acl) grant(on, owner string) string {
 		return sql
 	}
 	// Only the grantor itself leaves its name in the ACL.
-	return "set session authorization " + Quote(a[0].Grantor) + "; " + sql + "; reset session authorization"
+	return actAs + Quote(a[0].Grantor) + "; " + sql + "; reset session authorization"
 }
 
 func (g grant) grantee() string {

@@ -38,13 +38,19 @@ func (t *target) applyGlobals(ctx context.Context, g globals) error {
 			if slices.Contains(members, [2]string{m.Role, m.Member}) {
 				continue
 			}
-			err := soften(ctx, t.conn, m.grant(t.version), fmt.Sprintf("role %q", m.Member))
-			if err == nil && !made[m.Role] && !made[m.Member] { // else dropping the role revokes it
-				err = noteUndo(ctx, tx, m.revoke())
+			if !t.super {
+				m.Grantor = "" // only a superuser grants in another's name
+			}
+			given, err := tolerate(ctx, t.conn, m.grant(t.version), fmt.Sprintf("role %q", m.Member))
+			if err == nil && given && (m.granted(t.version) || !made[m.Role] && !made[m.Member]) { // else dropping the role revokes it
+				err = noteUndo(ctx, tx, m.revoke(t.version))
 			}
 			if err != nil {
 				return fmt.Errorf("grant role %q to %q on target: %w", m.Role, m.Member, err)
 			}
+		}
+		if err := t.applyDecrees(ctx, tx, g); err != nil {
+			return err
 		}
 		// Noted after the roles: it is put back before they are dropped.
 		public, err := t.publicUndo(ctx)

@@ -25,6 +25,15 @@ type database struct {
 	ACL      acl
 	Granted  bool
 	Settings []roleConfig
+	Labels   []label
+}
+
+// label is what a provider of security labels says of the database.
+type label struct{ Provider, Text string }
+
+// is makes the statement that sets the label on an object; text is an SQL constant.
+func (l label) is(on, text string) string {
+	return fmt.Sprintf("security label for %s on %s is %s", Quote(l.Provider), on, text)
 }
 
 // roleConfig is a setting, "name=value", of the database ("") or of a role in it.
@@ -58,6 +67,14 @@ func readDatabase(ctx context.Context, conn *pgx.Conn) (database, error) {
 	d.Settings, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c roleConfig, err error) {
 		return c, row.Scan(&c.Role, &c.Config)
 	})
+	if err != nil {
+		return d, err
+	}
+	rows, err = conn.Query(ctx, "select l.provider, l.label from pg_catalog.pg_shseclabel l join pg_catalog.pg_database d on d.oid = l.objoid where l.classoid = 'pg_catalog.pg_database'::regclass and d.datname = current_database() order by 1")
+	if err != nil {
+		return d, err
+	}
+	d.Labels, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (l label, err error) { return l, row.Scan(&l.Provider, &l.Text) })
 	return d, err
 }
 
@@ -114,7 +131,18 @@ func setDatabase(old, from database) []string {
 		sql = append(sql, "comment on "+on+" is "+Literal(*from.Comment))
 	}
 	if from.Granted {
-		sql = append(sql, strings.Join(from.ACL.grants(on, from.Owner), "; "))
+		var own, others []string
+		for _, grant := range from.ACL.grants(on, from.Owner) {
+			if strings.HasPrefix(grant, actAs) {
+				others = append(others, grant) // refused alone, where it is
+			} else {
+				own = append(own, grant)
+			}
+		}
+		sql = append(append(sql, strings.Join(own, "; ")), others...)
+	}
+	for _, l := range from.Labels {
+		sql = append(sql, l.is(on, Literal(l.Text)))
 	}
 	for _, c := range from.Settings {
 		if !c.ofFreeze() {
@@ -144,6 +172,14 @@ func undoDatabase(old, from database) string {
 	}
 	for _, c := range old.Settings {
 		sql = append(sql, setConfig(c.alter(old.Name), c.Config))
+	}
+	for _, l := range from.Labels {
+		text := "null"
+		if at := slices.IndexFunc(old.Labels, func(have label) bool { return have.Provider == l.Provider }); at >= 0 {
+			text = Literal(old.Labels[at].Text)
+		}
+		// Without its provider the target never took it.
+		sql = append(sql, "do "+Literal("begin "+l.is(on, text)+"; exception when invalid_parameter_value then null; end"))
 	}
 	return strings.Join(sql, "; ")
 }

@@ -169,7 +169,7 @@ create table c.child (extra int, kind text default 'c', check (extra > 0)) inher
 create table c.second (id int, note text);
 create table c.both () inherits (c.child, c.second);
 insert into c.parent select g from generate_series(1, 20) g; insert into c.child select g, 'c', 1 from generate_series(21, 30) g; insert into c.both (id, extra, note) select g, 1, 'b' from generate_series(31, 40) g;
-create table c.adopted (kind text not null, id int not null, constraint inherited check (id < 100000));
+create table c.adopted (id int not null, kind text not null, constraint inherited check (id < 100000));
 alter table c.adopted inherit c.parent;
 
 create table c.tree (id int primary key, up int references c.tree on delete set null on update cascade deferrable initially deferred, constraint no_self check (id <> up));
@@ -256,7 +256,7 @@ create foreign data wrapper c_fdw options (a 'b');
 create server c_server type 'kind' version '1.2' foreign data wrapper c_fdw options (host 'nowhere.invalid', "odd name" 'it''s');
 create user mapping for corpus_reader server c_server options (user 'u', password 'hidden'); create user mapping for public server c_server;
 create foreign table c.remote (id int options (column_name 'ID') not null, t text collate "C" default 'x', check (id > 0)) server c_server options (schema_name 's', table_name 'T');
---X create foreign table c.remote_part partition of c.childless for values from (0) to (10) server c_server;
+create foreign table c.remote_part partition of c.childless for values from (0) to (10) server c_server;
 alter foreign table c.remote alter id set statistics 9;
 comment on foreign data wrapper c_fdw is 'f'; comment on server c_server is 's'; comment on foreign table c.remote is 'r'; comment on column c.remote.id is 'i';
 grant usage on foreign data wrapper c_fdw to corpus_owner with grant option; grant usage on foreign server c_server to corpus_reader; grant select (id) on c.remote to corpus_reader;
@@ -287,6 +287,7 @@ do $$ begin
 	execute format('revoke all on database %I from public', current_database());
 	execute format('grant create, connect on database %I to corpus_group with grant option', current_database());
 	execute format('grant temporary on database %I to corpus_reader', current_database());
+	set local role corpus_group; execute format('grant connect on database %I to corpus_reader', current_database()); reset role;
 	execute format('alter database %I owner to corpus_owner', current_database());
 end $$;
 create function c.on_event() returns event_trigger language plpgsql as 'begin end';
