@@ -208,7 +208,7 @@ func analyze(ctx context.Context, conn *pgx.Conn, schema, table string) error {
 			return err
 		}
 		if there {
-			if err := run(ctx, conn, "analyze "+name); err != nil {
+			if err := gather(ctx, conn, name); err != nil {
 				return err
 			}
 		}

@@ -23,10 +23,12 @@ type oddity struct {
 
 // Versions in which something was given up or changed.
 const (
-	noUnknown  = 10_00_00 // columns of the type unknown
-	noAbstime  = 12_00_00 // abstime, reltime, tinterval; WITH OIDS
-	noPostfix  = 14_00_00 // postfix operators; array functions got other signatures
-	noPython2  = 15_00_00 // and schema public is no longer everybody's
+	noUnknown    = 10_00_00 // columns of the type unknown
+	noAbstime    = 12_00_00 // abstime, reltime, tinterval; WITH OIDS
+	noPostfix    = 14_00_00 // postfix operators; array functions got other signatures
+	noPython2    = 15_00_00 // and schema public is no longer everybody's
+	noLooseNulls = 18_00_00 // NOT NULL of a parent that a child does not have
+
 	tablesFrom = " from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and "
 )
 
@@ -65,6 +67,18 @@ func oddities() []oddity {
 			text: "large objects belong to roles that are no more: %s", hint: "on the source: alter large object OID owner to ROLE"},
 	}
 }
+
+// reorderedColumns lists tables that were made by themselves and inherit since,
+// if their columns stand in another order than CREATE TABLE … INHERITS gives.
+const reorderedColumns = `
+	with place as (
+		select a.attrelid, a.attnum, (select min(i.inhseqno * 10000 + p.attnum) from pg_catalog.pg_inherits i
+			join pg_catalog.pg_attribute p on p.attrelid = i.inhparent and p.attname = a.attname and not p.attisdropped where i.inhrelid = a.attrelid) as parents
+		from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+		where a.attnum > 0 and not a.attisdropped and c.relkind = 'r' and exists (
+			select from pg_catalog.pg_inherits i join pg_catalog.pg_class p on p.oid = i.inhparent where i.inhrelid = c.oid and p.relkind = 'r'))
+	select distinct a.attrelid::regclass::text from place a join place b on b.attrelid = a.attrelid and b.attnum < a.attnum
+	where a.parents < coalesce(b.parents, 2147483647) order by 1`
 
 func columnsOf(types string) string {
 	return "select c.oid::regclass || '.' || quote_ident(a.attname) || ' (' || t.typname || ')' from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid join pg_catalog.pg_type t on t.oid = a.atttypid where t.typname in (" +
