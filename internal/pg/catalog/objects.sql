@@ -163,8 +163,8 @@ select 'text search template', i.identity, concat_ws(' ', c.tmplinit, c.tmpllexi
 from pg_catalog.pg_ts_template c join space on space.oid = c.tmplnamespace cross join lateral pg_identify_object('pg_catalog.pg_ts_template'::regclass, c.oid, 0) i
 where not exists (select from member m where m.classid = 'pg_catalog.pg_ts_template'::regclass and m.objid = c.oid)
 
--- since 9.5 transforms
-select 'transform', i.identity, concat_ws(' ', c.trffromsql, c.trftosql), 0
+-- since 9.5 transforms; older servers say "on language"
+select 'transform', replace(i.identity, ' on language ', ' language '), concat_ws(' ', c.trffromsql, c.trftosql), 0
 from pg_catalog.pg_transform c cross join lateral pg_identify_object('pg_catalog.pg_transform'::regclass, c.oid, 0) i
 where :outside and not exists (select from member m where m.classid = 'pg_catalog.pg_transform'::regclass and m.objid = c.oid)
 
@@ -264,7 +264,7 @@ cross join lateral (select string_agg(c, ', ' order by c) as list from unnest(s.
 where :outside and x.list is not null and (d.datname = current_database() or s.setdatabase = 0 and s.setrole in (select role from referred))
 
 -- since 9.4 comments
-select 'comment', concat_ws(' ', i.type, i.identity), d.description, 0
+select 'comment', concat_ws(' ', i.type, case i.type when 'transform' then replace(i.identity, ' on language ', ' language ') else i.identity end), d.description, 0
 from pg_catalog.pg_description d cross join lateral pg_identify_object(d.classoid, d.objoid, d.objsubid) i
 where (d.objoid >= 16384 or d.classoid = 'pg_catalog.pg_largeobject'::regclass
 		or d.classoid = 'pg_catalog.pg_namespace'::regclass and d.objoid in (select oid from space) and d.description <> 'standard public schema')

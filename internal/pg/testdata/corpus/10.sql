@@ -19,6 +19,7 @@ create schema "sixty_three_bytes_long_name_of_a_schema_that_just_fits_in_there";
 comment on schema c is E'it''s \\ the\n-- corpus';
 grant usage on schema c to corpus_reader with grant option;
 grant usage, create on schema c to public;
+grant usage on schema c to corpus_admin;
 
 -- types
 create type c.shell;
