@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: demo test build release lint torture bench-conduct docs clean prepare unit
+.PHONY: demo test build release lint torture matrix-postgres bench-conduct docs clean prepare unit
 
 demo: build ## a whole moving night on real servers of this machine
 	./bin/evac demo move
@@ -32,6 +32,9 @@ lint: ## formatting, vet, staticcheck, unchecked errors, generated files, walls
 
 torture: ## kills the conductor at random and at every journal write, hundreds of times
 	go test -count=1 -timeout 60m -tags torture -run 'TestTorture' -v ./internal/torture -full
+
+matrix-postgres: ## moves everything between all majors from 9.4 to 18
+	@dir=$$(scripts/fast-tmp) && trap 'rm -rf "$$dir"' EXIT && set -x && TMPDIR="$$dir" go test -count=1 -timeout 30m -tags torture -run TestMatrix ./internal/pg
 
 bench-conduct: ## what the conductor itself costs
 	scripts/bench-conduct

@@ -75,7 +75,7 @@ func loosened(same bool) string {
 	number := `regexp_replace(definition, '''(-?[0-9.]+)''(::(smallint|integer|bigint|numeric|double precision))?', '\1', 'g')`
 	return `case looseness when 0 then definition
 		when 1 then regexp_replace(` + number + `, '[\s()]', '', 'g')
-		else regexp_replace(` + number + `, '("([^"]|"")*"|\w+)\.|[\s()]', '', 'g') end`
+		else regexp_replace(` + number + `, ' AS "\?column\?"|("([^"]|"")*"|\w+)\.|[\s()]', '', 'g') end`
 }
 
 // notes tell of what is no difference, and of what was not compared.

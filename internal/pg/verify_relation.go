@@ -20,9 +20,9 @@ type relation struct {
 	key     []string
 	// placed tells whether the key begins with a column that a keyRange can cut.
 	placed placement
-	// send are, by column, the functions that give floating-point values out
-	// exactly; used where the servers write such values differently.
-	send map[string]string
+	// forms are, by column, those that give floating-point values out exactly;
+	// used where the servers write such values differently.
+	forms map[string]exactForm
 	// parts hold all rows of the relation between them.
 	parts []part
 	// rows and bytes are estimates.
@@ -56,7 +56,7 @@ func (r *relation) selects(columns []string, p part) string {
 	quoted := make([]string, len(columns))
 	for i, c := range columns {
 		quoted[i] = r.value(c)
-		if r.send[c] != "" {
+		if r.forms[c] != nil {
 			quoted[i] += " as " + Quote(c)
 		}
 	}
@@ -69,10 +69,7 @@ func (r *relation) selects(columns []string, p part) string {
 
 // value is a column as it is compared.
 func (r *relation) value(column string) string {
-	if f := r.send[column]; f != "" {
-		return f + "(" + Quote(column) + ")"
-	}
-	return Quote(column)
+	return r.forms[column].of(Quote(column))
 }
 
 // relationQuery lists what holds rows of its own: plain tables, partitions and
@@ -85,9 +82,7 @@ const relationQuery = `
 		case when coalesce(m.amname, 'heap') = 'heap' then pg_relation_size(c.oid) / current_setting('block_size')::int else 0 end,
 		array(select a.attname::text from pg_catalog.pg_attribute a
 			where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum),
-		array(select case when b.oid = any(%[2]s) then b.typsend::text when b.typcategory = 'A' and b.typelem = any(%[2]s) then 'array_send' else '' end
-			from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
-			join pg_catalog.pg_type b on b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
+		array(select a.atttypid from pg_catalog.pg_attribute a
 			where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum),
 		coalesce((select k.columns from (
 			select i.indisprimary, c2.relname, array_agg(a.attname::text order by p.place) as columns, bool_and(a.attnotnull) as certain
@@ -107,13 +102,9 @@ const relationQuery = `
 		select k.relation, e.extcondition[k.place] as filter
 		from pg_catalog.pg_extension e, unnest(e.extconfig) with ordinality k(relation, place)) x on x.relation = c.oid
 	where (c.relkind = 'r' or c.relkind = 'm' and c.relispopulated) and c.relpersistence <> 't'
-		and n.nspname <> 'information_schema' and n.nspname !~ '^(pg|evac)_' and %[3]s
+		and n.nspname <> 'information_schema' and n.nspname !~ '^(pg|evac)_' and %[2]s
 		and (x.relation is not null or not exists (select from pg_catalog.pg_depend d
 			where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))`
-
-// floating are the types whose text form was shortened in version 12: float4,
-// float8, point, lseg, path, box, polygon, line and circle.
-const floating = "array[700, 701, 600, 601, 602, 603, 604, 628, 718]::oid[]"
 
 // firstShortest is the first version that writes the shortest exact text.
 const firstShortest = 12_00_00
@@ -137,24 +128,29 @@ func (r *reading) tables(ctx context.Context, meant Filter, exact bool) ([]*rela
 	if r.version >= firstIncluded {
 		width = "indnkeyatts"
 	}
-	rows, err := r.conn.Query(ctx, fmt.Sprintf(relationQuery, width, floating, meant.SQL("n.nspname", "c.relname")))
+	var forms map[uint32]exactForm
+	if exact {
+		var err error
+		if forms, err = exactForms(ctx, r.conn); err != nil {
+			return nil, fmt.Errorf("read types of %s: %w", r.side, err)
+		}
+	}
+	rows, err := r.conn.Query(ctx, fmt.Sprintf(relationQuery, width, meant.SQL("n.nspname", "c.relname")))
 	if err != nil {
 		return nil, fmt.Errorf("list tables of %s: %w", r.side, err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*relation, error) {
-		t := &relation{class: ClassRow}
+		t := &relation{class: ClassRow, forms: map[string]exactForm{}}
 		var pages int64
 		var filter string
-		var send, integers, uuids []string
-		err := row.Scan(&t.name, &t.rows, &t.bytes, &pages, &t.columns, &send, &t.key, &integers, &uuids, &filter, &t.query)
+		var types []uint32
+		var integers, uuids []string
+		err := row.Scan(&t.name, &t.rows, &t.bytes, &pages, &t.columns, &types, &t.key, &integers, &uuids, &filter, &t.query)
 		if t.query != "" {
 			t.class = ClassView
 		}
-		if exact {
-			t.send = map[string]string{}
-			for i, c := range t.columns {
-				t.send[c] = send[i]
-			}
+		for i, c := range t.columns {
+			t.forms[c] = forms[types[i]]
 		}
 		all := part{from: "only " + t.name}
 		t.parts = []part{all}

@@ -8,8 +8,9 @@ with anywhere as (
 		select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_namespace'::regclass and d.objid = pg_namespace.oid and d.deptype = 'e')
 ), space as (
 	select * from anywhere where :schema_meant
-), member as ( -- what belongs to an extension comes with it
-	select classid, objid from pg_catalog.pg_depend where deptype = 'e'
+), member as ( -- what belongs to an extension comes with it, what makes and casts a range with its type
+	select classid, objid from pg_catalog.pg_depend
+	where deptype = 'e' or deptype = 'i' and classid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_cast'::regclass)
 ), relation as ( -- an index is meant with its table, a sequence with the table that owns it
 	select c.oid as id, c.*, row_to_json(c) as j, c.oid::regclass::text as name,
 		case c.relkind when 'r' then 'table' when 'p' then 'table' when 'v' then 'view' when 'm' then 'materialized view'
@@ -28,7 +29,7 @@ with anywhere as (
 	from pg_catalog.pg_attribute a join relation r on r.id = a.attrelid
 	where a.attnum > 0 and not a.attisdropped and r.relkind in ('r', 'p', 'v', 'm', 'f', 'c')
 ), routine as (
-	select p.oid as id, p.*, row_to_json(p) as j, format('%s.%I(%s)', space.name, p.proname, pg_get_function_identity_arguments(p.oid)) as identity
+	select p.oid as id, p.*, row_to_json(p) as j, format('%s.%I(%s)', space.name, p.proname, regexp_replace(pg_get_function_identity_arguments(p.oid), '(^|, )IN ', '\1', 'g')) as identity
 	from pg_catalog.pg_proc p join space on space.oid = p.pronamespace
 	where not exists (select from member m where m.classid = 'pg_catalog.pg_proc'::regclass and m.objid = p.oid)
 ), datatype as (

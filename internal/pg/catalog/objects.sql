@@ -11,7 +11,7 @@ select class, name, concat_ws(' ', class, relpersistence, 'replica identity ' ||
 	'with ' || (select string_agg(o, ', ' order by o) from unnest(reloptions) o),
 	'toast with ' || (select string_agg(o, ', ' order by o) from pg_catalog.pg_class t, unnest(t.reloptions) o where t.oid = r.reltoastrelid),
 	case when relkind = 'm' and not relispopulated then 'not populated' end,
-	(select concat_ws(' ', 'server', s.srvname, f.ftoptions::text) from pg_catalog.pg_foreign_table f
+	(select concat_ws(' ', 'server', s.srvname, (select string_agg(o, ', ' order by o) from unnest(f.ftoptions) o)) from pg_catalog.pg_foreign_table f
 		join pg_catalog.pg_foreign_server s on s.oid = f.ftserver where f.ftrelid = r.id),
 	'owned by ' || (select concat(d.refobjid::regclass, '.', quote_ident(a.attname)) from pg_catalog.pg_depend d
 		join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
@@ -30,7 +30,7 @@ select 'column', relation_name || '.' || quote_ident(attname), concat_ws(' ', pl
 	'identity ' || nullif(j->>'attidentity', ''), 'generated ' || nullif(j->>'attgenerated', ''),
 	'storage ' || attstorage::text, 'compression ' || nullif(j->>'attcompression', ''),
 	'statistics ' || nullif(j->>'attstattarget', '-1'),
-	'with ' || (select string_agg(o, ', ' order by o) from unnest(attoptions) o where o !~ '^pg_attver='), attfdwoptions::text,
+	'with ' || (select string_agg(o, ', ' order by o) from unnest(attoptions) o where o !~ '^pg_attver='), (select string_agg(o, ', ' order by o) from unnest(attfdwoptions) o),
 	'default ' || (select pg_get_expr(d.adbin, d.adrelid) from pg_catalog.pg_attrdef d where d.adrelid = attrelid and d.adnum = attnum)), 1
 from attribute
 
@@ -81,7 +81,7 @@ from pg_catalog.pg_policy p join relation r on r.id = p.polrelid
 
 -- since 9.4 functions, procedures, aggregates
 select 'function', identity, concat_ws(' ', coalesce(j->>'prokind', case when j->>'proisagg' = 'true' then 'a' when j->>'proiswindow' = 'true' then 'w' else 'f' end),
-	l.lanname, pg_get_function_arguments(p.id), 'returns ' || pg_get_function_result(p.id), provolatile, 'parallel ' || nullif(j->>'proparallel', 'u'),
+	l.lanname, regexp_replace(pg_get_function_arguments(p.id), '(^|, )IN ', '\1', 'g'), 'returns ' || pg_get_function_result(p.id), provolatile, 'parallel ' || nullif(j->>'proparallel', 'u'),
 	case when proisstrict then 'strict' end, case when prosecdef then 'security definer' end, case when proleakproof then 'leakproof' end,
 	'cost', procost, 'rows', prorows, 'support ' || nullif(j->>'prosupport', '-'), 'set ' || proconfig::text,
 	(select concat_ws(' ', 'aggregate', a.aggkind, a.aggtransfn, a.aggfinalfn, 'combine ' || nullif(row_to_json(a)->>'aggcombinefn', '-'), a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn,
@@ -222,12 +222,12 @@ from pg_catalog.pg_subscription s join pg_catalog.pg_database d on d.oid = s.sub
 where :outside and d.datname = current_database() and s.subname !~ '^evac_'
 
 -- since 9.4 foreign-data wrappers
-select 'foreign-data wrapper', quote_ident(w.fdwname), concat_ws(' ', nullif(w.fdwhandler, 0)::regproc, nullif(w.fdwvalidator, 0)::regproc, w.fdwoptions::text), 0
+select 'foreign-data wrapper', quote_ident(w.fdwname), concat_ws(' ', nullif(w.fdwhandler, 0)::regproc, nullif(w.fdwvalidator, 0)::regproc, (select string_agg(o, ', ' order by o) from unnest(w.fdwoptions) o)), 0
 from pg_catalog.pg_foreign_data_wrapper w
 where :outside and not exists (select from member m where m.classid = 'pg_catalog.pg_foreign_data_wrapper'::regclass and m.objid = w.oid)
 
 -- since 9.4 foreign servers
-select 'server', quote_ident(s.srvname), concat_ws(' ', w.fdwname, s.srvtype, s.srvversion, s.srvoptions::text), 0
+select 'server', quote_ident(s.srvname), concat_ws(' ', w.fdwname, s.srvtype, s.srvversion, (select string_agg(o, ', ' order by o) from unnest(s.srvoptions) o)), 0
 from pg_catalog.pg_foreign_server s join pg_catalog.pg_foreign_data_wrapper w on w.oid = s.srvfdw
 where :outside and not exists (select from member m where m.classid = 'pg_catalog.pg_foreign_server'::regclass and m.objid = s.oid)
 
