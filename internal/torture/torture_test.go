@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/evac-io/evac/internal/testenv"
 )
 
 var full = flag.Bool("full", false, "kill at every write and hundreds of times, not only a few")
@@ -132,7 +134,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	builtIn = dir
-	code := m.Run()
+	code := testenv.Stopping(m).Run()
 	if err := os.RemoveAll(dir); err != nil {
 		panic(err)
 	}

@@ -1,0 +1,146 @@
+package torture
+
+import (
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/evac-io/evac/internal/servers"
+	"github.com/evac-io/evac/internal/testenv"
+)
+
+// pgFault is something that happens on such a night.
+type pgFault struct {
+	name string
+	// strike does it, and tells whether there was anything to strike.
+	strike func(w *pgWorld, p *process) bool
+	// heal makes the world whole again, once evac has ended.
+	heal func(w *pgWorld)
+	// mustFail is a fault that struck only if evac failed.
+	mustFail bool
+}
+
+// pgFaults are the faults by what they hit.
+func pgFaults() map[string][]pgFault {
+	return map[string][]pgFault{
+		"evac": {{name: "kill -9 of evac", strike: func(_ *pgWorld, p *process) bool {
+			return p.Process.Kill() == nil // it may have ended
+		}}},
+		"source": {
+			{name: "a source session terminated", strike: func(w *pgWorld, _ *process) bool {
+				return w.source.number("select count(pg_terminate_backend(pid)) from ("+evacSession+") a") > 0
+			}},
+			{name: "kill -9 of a source backend", strike: func(w *pgWorld, _ *process) bool {
+				pid := w.source.number("select coalesce(sum(pid), 0) from (" + evacSession + ") a")
+				return pid > 0 && syscall.Kill(pid, syscall.SIGKILL) == nil
+			}, heal: func(w *pgWorld) { w.source.wake(); w.facts = w.read(w.source.dsn("source")) }},
+		},
+		"target": {
+			{name: "immediate stop of the target", strike: func(w *pgWorld, _ *process) bool {
+				w.target.stop(servers.Immediate)
+				return true
+			}, heal: wakeTarget},
+			{name: "immediate stop of the target, started at once", strike: func(w *pgWorld, _ *process) bool {
+				w.target.stop(servers.Immediate)
+				w.target.wake()
+				return true
+			}},
+			{name: "kill -9 of the target", strike: func(w *pgWorld, _ *process) bool {
+				w.target.kill()
+				return true
+			}, heal: wakeTarget},
+		},
+		"network": networkFaults(),
+	}
+}
+
+// evacSession is any one session of evac.
+const evacSession = `select pid from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend' order by random() limit 1`
+
+func wakeTarget(w *pgWorld) { w.target.wake() }
+
+func networkFaults() (faults []pgFault) {
+	for _, side := range []struct {
+		name string
+		of   func(*pgWorld) *testenv.Wire
+	}{
+		{"source", func(w *pgWorld) *testenv.Wire { return w.source.wire }},
+		{"target", func(w *pgWorld) *testenv.Wire { return w.target.wire }},
+	} {
+		for name, cut := range map[string]func(*testenv.Wire){
+			"reset":                 (*testenv.Wire).Reset,
+			"swallowed":             (*testenv.Wire).Swallow,
+			"half open, evac deaf":  func(w *testenv.Wire) { w.HalfOpen(testenv.ClientEnd) },
+			"half open, it is deaf": func(w *testenv.Wire) { w.HalfOpen(testenv.ServerEnd) },
+		} {
+			faults = append(faults, pgFault{
+				name:   name + ", " + side.name,
+				strike: func(w *pgWorld, _ *process) bool { cut(side.of(w)); return true },
+				heal:   func(w *pgWorld) { side.of(w).Heal() },
+			})
+		}
+	}
+	return faults
+}
+
+// phase is a part of a copy as the target's log tells of it.
+type phase struct {
+	name string
+	undo bool
+	tell *regexp.Regexp
+}
+
+// pgPhases are the phases that a fault has to strike.
+func pgPhases() []phase {
+	var phases []phase
+	for _, p := range []struct {
+		name, tell string
+		undo       bool
+	}{
+		{"tables", `create table "?(bulk|app)`, false},
+		{"rows", `copy "?(bulk|app)"?\..* from stdin`, false},
+		{"large objects", `lo_from_bytea|lowrite|lo_put|lo_create`, false},
+		{"sequences", `setval`, false},
+		{"indexes", `create (unique )?index`, false},
+		{"keys", `add constraint \S+ (primary key|unique|exclude)`, false},
+		{"foreign keys", `foreign key`, false},
+		{"views", `refresh materialized view`, false},
+		{"statistics", `analyze`, false},
+		{"tuning", `alter system|pg_reload_conf`, false},
+		{"end", `drop schema "?evac`, false},
+		{"verify", `^evac verify`, false},
+		{"undo", `drop (table|index|schema|view|function|type)|lo_unlink`, true},
+	} {
+		phases = append(phases, phase{p.name, p.undo, regexp.MustCompile(`(?i)` + p.tell)})
+	}
+	return phases
+}
+
+// in tells whether a log tells of the phase.
+func (p phase) in(log string) bool {
+	for line := range strings.Lines(log) {
+		if strings.HasPrefix(line, "evac") && p.tell.MatchString(line) {
+			return true
+		}
+	}
+	return false
+}
+
+// phaseOf is the phase that a log tells of last.
+func phaseOf(log string, undo bool) string {
+	last, at := "beginning", -1
+	phases := pgPhases()
+	n := 0
+	for line := range strings.Lines(log) {
+		n++
+		if !strings.HasPrefix(line, "evac") {
+			continue
+		}
+		for _, p := range phases {
+			if p.undo == undo && n > at && p.tell.MatchString(line) {
+				last, at = p.name, n
+			}
+		}
+	}
+	return last
+}

@@ -1,0 +1,261 @@
+package torture
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/servers"
+	"github.com/evac-io/evac/internal/testenv"
+)
+
+// pgWorld is two servers with a wire to each, and a database on one of them
+// that is to be moved to the other, again and again.
+type pgWorld struct {
+	t              *testing.T
+	evac           string
+	pgDump         string
+	random         *rand.Rand
+	source, target *pgServer
+	moves          int
+	// facts are what the source holds.
+	facts []string
+	// took is how long an undisturbed move and its undo last.
+	took, undoTook time.Duration
+	tally          pgTally
+}
+
+// pgServer is a server that may die and be started again.
+type pgServer struct {
+	t       *testing.T
+	name    string
+	options servers.Options
+	srv     *servers.Postgres
+	wire    *testenv.Wire
+}
+
+// pgSettings let a test see what a server does, and when.
+var pgSettings = map[string]string{"log_statement": "all", "log_line_prefix": "%a|", "log_min_messages": "log", "autovacuum": "off"}
+
+func newPgServer(t *testing.T, name string, which testenv.Which, change func(*servers.Options)) *pgServer {
+	t.Helper()
+	s := &pgServer{t: t, name: name}
+	s.srv = testenv.OwnPostgres(t, which, func(o *servers.Options) {
+		for name, value := range pgSettings {
+			o.Settings[name] = value
+		}
+		if change != nil {
+			change(o)
+		}
+		s.options = *o
+	})
+	s.options.Port = s.srv.Port
+	t.Cleanup(func() { s.stop(servers.Immediate) })
+	s.wire = testenv.NewWire(t, s.srv.DSN("postgres", ""))
+	return s
+}
+
+// newPgWorld makes the world; its database has about 30 MB in the full form.
+func newPgWorld(t *testing.T, random *rand.Rand, change func(*servers.Options)) *pgWorld {
+	t.Helper()
+	w := &pgWorld{t: t, random: random, pgDump: testenv.PgDump(t), tally: pgTally{}}
+	w.evac = filepath.Join(t.TempDir(), "evac") // by a name of its own its processes are known
+	if err := os.Link(build(t), w.evac); err != nil {
+		t.Fatal(err)
+	}
+	w.source = newPgServer(t, "source", testenv.Older, nil)
+	w.target = newPgServer(t, "target", testenv.Newer, change)
+	size := "20"
+	if *full {
+		size = "100"
+	}
+	w.source.admin("create database source template template0")
+	w.psql(w.source.dsn("source"), "--set=size="+size, "--file=testdata/bulk.sql")
+	w.psql(w.source.dsn("source"), "--file="+w.everything())
+	w.facts = w.read(w.source.dsn("source"))
+	w.measure()
+	return w
+}
+
+// everything makes every kind of object, but for what needs a target that was
+// built with XML.
+func (w *pgWorld) everything() string {
+	w.t.Helper()
+	file := filepath.Join(w.t.TempDir(), "everything.sql")
+	script, err := os.ReadFile("../pg/testdata/everything.sql")
+	if err == nil {
+		err = os.WriteFile(file, bytes.ReplaceAll(script, []byte(" x xml,"), []byte(" x text,")), 0o600)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return file
+}
+
+// measure moves once undisturbed.
+func (w *pgWorld) measure() {
+	w.t.Helper()
+	m := w.begin(false)
+	began := time.Now()
+	m.goOn()
+	w.took = time.Since(began)
+	m.count("undisturbed")
+	began = time.Now()
+	m.undone()
+	w.undoTook = time.Since(began)
+	m.gone("undisturbed")
+	m.end()
+}
+
+func (s *pgServer) dsn(database string) secret.DSN { return s.srv.DSN(database, "") }
+
+// cuttable is the database as evac is to reach it: through the wire, and with
+// little patience for silence.
+func (s *pgServer) cuttable(database string) secret.DSN {
+	s.t.Helper()
+	dsn := s.wire.DSN(s.dsn(database))
+	for name, value := range map[string]string{"keepalives_idle": "1", "keepalives_interval": "1", "keepalives_count": "2", "tcp_user_timeout": "1500", "connect_timeout": "4"} {
+		dsn = dsn.Default(name, value)
+	}
+	return dsn
+}
+
+// admin runs one statement as the superuser.
+func (s *pgServer) admin(sql string, args ...any) {
+	s.t.Helper()
+	s.ask(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, sql, args...)
+		return err
+	})
+}
+
+// number asks for one number.
+func (s *pgServer) number(sql string, args ...any) (n int) {
+	s.t.Helper()
+	s.ask(func(ctx context.Context, conn *pgx.Conn) error { return conn.QueryRow(ctx, sql, args...).Scan(&n) })
+	return n
+}
+
+func (s *pgServer) ask(do func(context.Context, *pgx.Conn) error) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.dsn("postgres").Reveal())
+	if err == nil {
+		err = do(ctx, conn)
+		_ = conn.Close(ctx) // nothing hangs on it
+	}
+	if err != nil {
+		s.t.Fatalf("ask %s: %v", s.name, err)
+	}
+}
+
+func (s *pgServer) stop(mode servers.StopMode) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.srv.Stop(ctx, mode); err != nil {
+		s.t.Errorf("stop %s: %v", s.name, err)
+	}
+}
+
+// kill ends the server's main process as a power cut would.
+func (s *pgServer) kill() {
+	s.t.Helper()
+	if err := s.srv.Kill(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// wake waits until the server takes clients again, and starts it if it does not
+// run any more.
+func (s *pgServer) wake() {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		conn, err := pgx.Connect(ctx, s.dsn("postgres").Reveal())
+		if err == nil {
+			_ = conn.Close(ctx) // nothing hangs on it
+			return
+		}
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", s.srv.PID())); err != nil {
+			if s.srv, err = servers.StartPostgres(ctx, s.options); err != nil {
+				s.t.Fatalf("start %s again: %v", s.name, err)
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			s.t.Fatalf("%s does not come back: %v", s.name, err)
+		}
+	}
+}
+
+// said is what the server's log holds beyond an offset.
+func (s *pgServer) said(offset int64) string {
+	s.t.Helper()
+	log, err := os.Open(s.srv.LogFile())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer log.Close()
+	info, err := log.Stat()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	text := make([]byte, max(info.Size()-offset, 0))
+	if _, err := log.ReadAt(text, offset); err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (s *pgServer) logSize() int64 {
+	s.t.Helper()
+	info, err := os.Stat(s.srv.LogFile())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// psql is the independent reader.
+func (w *pgWorld) psql(dsn secret.DSN, args ...string) []string {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*patience)
+	defer cancel()
+	args = append([]string{"--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname=" + dsn.Reveal()}, args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(w.pgDump), "psql"), args...)
+	cmd.Env = append(os.Environ(), "PGAPPNAME=reader")
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		w.t.Fatalf("psql %s: %v\n%s", strings.Join(args, " "), err, said.String())
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+// read reads every row and object of a database.
+func (w *pgWorld) read(dsn secret.DSN) []string {
+	w.t.Helper()
+	return w.psql(dsn, "--file=../pg/testdata/fingerprint.sql")
+}
+
+// around reads what stands on a server beside a database.
+func (w *pgWorld) around(dsn secret.DSN) []string {
+	w.t.Helper()
+	return w.psql(dsn, "--file=testdata/around.sql")
+}
