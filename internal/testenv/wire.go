@@ -67,38 +67,45 @@ func (w *Wire) DSN(dsn secret.DSN) secret.DSN {
 	return secret.NewDSN(u.String())
 }
 
-// Reset ends all connections: both ends are told so at once.
-func (w *Wire) Reset() {
-	for _, l := range w.standing() {
+// Reset ends all connections, and tells both ends at once. Like the other ways
+// to cut a wire it tells how many connections it cut.
+func (w *Wire) Reset() (cut int) {
+	lines := w.standing()
+	for _, l := range lines {
 		l.reset(ClientEnd)
 		l.reset(ServerEnd)
 	}
+	return len(lines)
 }
 
 // Swallow loses every packet from now on, also those that ask for a new
 // connection: neither end hears anything any more, not even that what it sent
 // has arrived.
-func (w *Wire) Swallow() {
+func (w *Wire) Swallow() (cut int) {
 	w.t.Helper()
 	err := swallow(w.listen)
-	for _, l := range w.standing() {
+	lines := w.standing()
+	for _, l := range lines {
 		err = errors.Join(err, l.swallow(ClientEnd), l.swallow(ServerEnd))
 	}
 	if err != nil {
 		w.t.Errorf("swallow packets: %v", err)
 	}
+	return len(lines)
 }
 
 // HalfOpen ends all connections, and tells only one end so: the one that is
 // deaf hears nothing any more.
-func (w *Wire) HalfOpen(deaf End) {
+func (w *Wire) HalfOpen(deaf End) (cut int) {
 	w.t.Helper()
-	for _, l := range w.standing() {
+	lines := w.standing()
+	for _, l := range lines {
 		if err := l.swallow(deaf); err != nil {
 			w.t.Errorf("swallow packets: %v", err)
 		}
 		l.reset(1 - deaf)
 	}
+	return len(lines)
 }
 
 // Heal lets new connections pass again; those that were cut stay so.

@@ -34,10 +34,8 @@ func (w *pgWorld) torture(faults []pgFault) {
 		m := w.begin(w.random.IntN(3) == 0)
 		through, undo := false, false
 		for range 3 {
-			if through = m.struck(w.rarest(faults), w.moment(false), false); through {
-				break
-			}
-			if undo = w.random.IntN(4) == 0; undo {
+			through = m.struck(w.rarest(faults), w.moment(false), false)
+			if undo = m.emptied || !through && w.random.IntN(4) == 0; through || undo {
 				break
 			}
 		}
@@ -80,5 +78,5 @@ func (w *pgWorld) moment(undo bool) moment {
 			least = &p
 		}
 	}
-	return moment{phase: least, after: time.Duration(w.random.Int64N(int64(30 * time.Millisecond)))}
+	return moment{phase: least.name, undo: undo, after: time.Duration(w.random.Int64N(int64(30 * time.Millisecond)))}
 }

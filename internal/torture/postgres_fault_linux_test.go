@@ -16,8 +16,9 @@ type pgFault struct {
 	strike func(w *pgWorld, p *process) bool
 	// heal makes the world whole again, once evac has ended.
 	heal func(w *pgWorld)
-	// mustFail is a fault that struck only if evac failed.
-	mustFail bool
+	// mustFail is a fault that struck only if evac failed; empties is one that
+	// empties the target's unlogged tables.
+	mustFail, empties bool
 }
 
 // pgFaults are the faults by what they hit.
@@ -39,16 +40,16 @@ func pgFaults() map[string][]pgFault {
 			{name: "immediate stop of the target", strike: func(w *pgWorld, _ *process) bool {
 				w.target.stop(servers.Immediate)
 				return true
-			}, heal: wakeTarget},
+			}, heal: wakeTarget, empties: true},
 			{name: "immediate stop of the target, started at once", strike: func(w *pgWorld, _ *process) bool {
 				w.target.stop(servers.Immediate)
 				w.target.wake()
 				return true
-			}},
+			}, empties: true},
 			{name: "kill -9 of the target", strike: func(w *pgWorld, _ *process) bool {
 				w.target.kill()
 				return true
-			}, heal: wakeTarget},
+			}, heal: wakeTarget, empties: true},
 		},
 		"network": networkFaults(),
 	}
@@ -67,15 +68,15 @@ func networkFaults() (faults []pgFault) {
 		{"source", func(w *pgWorld) *testenv.Wire { return w.source.wire }},
 		{"target", func(w *pgWorld) *testenv.Wire { return w.target.wire }},
 	} {
-		for name, cut := range map[string]func(*testenv.Wire){
+		for name, cut := range map[string]func(*testenv.Wire) int{
 			"reset":                 (*testenv.Wire).Reset,
 			"swallowed":             (*testenv.Wire).Swallow,
-			"half open, evac deaf":  func(w *testenv.Wire) { w.HalfOpen(testenv.ClientEnd) },
-			"half open, it is deaf": func(w *testenv.Wire) { w.HalfOpen(testenv.ServerEnd) },
+			"half open, evac deaf":  func(w *testenv.Wire) int { return w.HalfOpen(testenv.ClientEnd) },
+			"half open, it is deaf": func(w *testenv.Wire) int { return w.HalfOpen(testenv.ServerEnd) },
 		} {
 			faults = append(faults, pgFault{
 				name:   name + ", " + side.name,
-				strike: func(w *pgWorld, _ *process) bool { cut(side.of(w)); return true },
+				strike: func(w *pgWorld, _ *process) bool { return cut(side.of(w)) > 0 },
 				heal:   func(w *pgWorld) { side.of(w).Heal() },
 			})
 		}
@@ -116,31 +117,19 @@ func pgPhases() []phase {
 	return phases
 }
 
-// in tells whether a log tells of the phase.
-func (p phase) in(log string) bool {
-	for line := range strings.Lines(log) {
-		if strings.HasPrefix(line, "evac") && p.tell.MatchString(line) {
-			return true
-		}
-	}
-	return false
-}
-
-// phaseOf is the phase that a log tells of last.
-func phaseOf(log string, undo bool) string {
-	last, at := "beginning", -1
+// phasesIn lists the phases that a log of the target tells of, in its order.
+func phasesIn(log string, undo bool) (told []string) {
 	phases := pgPhases()
-	n := 0
+	evac := false
 	for line := range strings.Lines(log) {
-		n++
-		if !strings.HasPrefix(line, "evac") {
-			continue
+		if !strings.HasPrefix(line, "\t") { // a statement of several lines goes on
+			evac = strings.HasPrefix(line, "evac")
 		}
 		for _, p := range phases {
-			if p.undo == undo && n > at && p.tell.MatchString(line) {
-				last, at = p.name, n
+			if evac && p.undo == undo && p.tell.MatchString(line) {
+				told = append(told, p.name)
 			}
 		}
 	}
-	return last
+	return told
 }

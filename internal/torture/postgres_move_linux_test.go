@@ -52,6 +52,9 @@ type pgMove struct {
 	// before is what target and source were before the move.
 	before, beforeSource []string
 	story                []string
+	// emptied tells that the target crashed after the copy: what was unlogged
+	// is lost then, as its owner wanted it.
+	emptied bool
 }
 
 func (w *pgWorld) begin(alone bool) *pgMove {
@@ -61,15 +64,14 @@ func (w *pgWorld) begin(alone bool) *pgMove {
 	m.night = nightOf(w.t, w.evac, fmt.Sprintf(pgNight, w.pgDump))
 	w.target.admin("create database " + m.database + " template template0")
 	m.before = m.whole()
-	m.beforeSource = w.around(w.source.dsn("source"))
+	m.beforeSource = w.around(w.source)
 	return m
 }
 
 // whole is everything that the target is.
 func (m *pgMove) whole() []string {
 	m.t.Helper()
-	dsn := m.w.target.dsn(m.database)
-	return append(m.w.around(dsn), m.w.read(dsn)...)
+	return append(m.w.around(m.w.target), m.w.read(m.w.target.dsn(m.database))...)
 }
 
 // end makes room for the next move.
@@ -164,7 +166,7 @@ func (m *pgMove) count(what string) {
 	m.nothingLeft(what)
 	left := func(line string) bool { return !strings.HasPrefix(line, "left|") }
 	before := slices.DeleteFunc(slices.Clone(m.before), left)
-	after := slices.DeleteFunc(m.w.around(m.w.target.dsn(m.database)), left)
+	after := slices.DeleteFunc(m.w.around(m.w.target), left)
 	if diff := cmp.Diff(before, after); diff != "" {
 		m.t.Fatalf("%s: %s: the target before (-) and after (+) the move:\n%s", m.told(), what, diff)
 	}
@@ -190,7 +192,7 @@ func (m *pgMove) nothingLeft(what string) {
 			return s.number("select count(*) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend' and application_name <> 'reader'") == 0
 		})
 	}
-	if diff := cmp.Diff(m.beforeSource, m.w.around(m.w.source.dsn("source"))); diff != "" {
+	if diff := cmp.Diff(m.beforeSource, m.w.around(m.w.source)); diff != "" {
 		m.t.Fatalf("%s: %s: the source before (-) and after (+):\n%s", m.told(), what, diff)
 	}
 }
@@ -219,7 +221,10 @@ func (m *pgMove) struck(f pgFault, at moment, undo bool) (through bool) {
 	if !m.await(p, at, offset) {
 		return m.throughWith(p, "before "+f.name)
 	}
-	phase := phaseOf(m.w.target.said(offset), undo)
+	phase := "beginning"
+	if told := phasesIn(m.w.target.said(offset), undo); len(told) > 0 {
+		phase = told[len(told)-1]
+	}
 	hit := f.strike(m.w, p)
 	m.story = append(m.story, fmt.Sprintf("%s at %s in %q", f.name, at, phase))
 	e := m.endsIn(p, 2*patience)
@@ -230,6 +235,11 @@ func (m *pgMove) struck(f pgFault, at moment, undo bool) (through bool) {
 		m.w.tally.add(f.name, phase, e.code != 0)
 	}
 	m.readable(e)
+	m.story = append(m.story, fmt.Sprintf("exit %d", e.code))
+	m.emptied = m.emptied || f.empties && !undo && (e.code == 0 || phase == "verify")
+	if hit && e.code == 0 && !undo {
+		m.t.Logf("survived: %s\n%s\n%s\n%s", m.told(), e.stdout, e.stderr, m.w.target.said(offset))
+	}
 	return e.code == 0
 }
 
@@ -245,12 +255,13 @@ func (m *pgMove) throughWith(p *process, what string) bool {
 // target's log tells of a phase.
 type moment struct {
 	after time.Duration
-	phase *phase
+	phase string
+	undo  bool
 }
 
 func (a moment) String() string {
-	if a.phase != nil {
-		return fmt.Sprintf("%s + %s", a.phase.name, a.after.Round(time.Millisecond))
+	if a.phase != "" {
+		return fmt.Sprintf("%s + %s", a.phase, a.after.Round(time.Millisecond))
 	}
 	return a.after.Round(time.Millisecond).String()
 }
@@ -262,7 +273,7 @@ func (m *pgMove) await(p *process, at moment, offset int64) bool {
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for at.phase != nil && !at.phase.in(m.w.target.said(offset)) {
+	for at.phase != "" && !slices.Contains(phasesIn(m.w.target.said(offset), at.undo), at.phase) {
 		select {
 		case <-tick.C:
 		case <-p.done:

@@ -94,7 +94,9 @@ func (w *pgWorld) everything() string {
 	file := filepath.Join(w.t.TempDir(), "everything.sql")
 	script, err := os.ReadFile("../pg/testdata/everything.sql")
 	if err == nil {
-		err = os.WriteFile(file, bytes.ReplaceAll(script, []byte(" x xml,"), []byte(" x text,")), 0o600)
+		script = bytes.ReplaceAll(script, []byte(" x xml,"), []byte(" x text,"))
+		script = bytes.ReplaceAll(script, []byte("(host 'h', dbname 'd''d')"), []byte("(dbname 'd''d', host 'h')"))
+		err = os.WriteFile(file, script, 0o600)
 	}
 	if err != nil {
 		w.t.Fatal(err)
@@ -191,9 +193,11 @@ func (s *pgServer) wake() {
 			return
 		}
 		if _, err := os.Stat(fmt.Sprintf("/proc/%d", s.srv.PID())); err != nil {
-			if s.srv, err = servers.StartPostgres(ctx, s.options); err != nil {
+			again, err := servers.StartPostgres(ctx, s.options)
+			if err != nil {
 				s.t.Fatalf("start %s again: %v", s.name, err)
 			}
+			s.srv = again
 		}
 		select {
 		case <-tick.C:
@@ -254,8 +258,8 @@ func (w *pgWorld) read(dsn secret.DSN) []string {
 	return w.psql(dsn, "--file=../pg/testdata/fingerprint.sql")
 }
 
-// around reads what stands on a server beside a database.
-func (w *pgWorld) around(dsn secret.DSN) []string {
+// around reads what stands on a server beside its databases.
+func (w *pgWorld) around(s *pgServer) []string {
 	w.t.Helper()
-	return w.psql(dsn, "--file=testdata/around.sql")
+	return w.psql(s.dsn("postgres"), "--file=testdata/around.sql")
 }

@@ -11,6 +11,5 @@ select format('left|tablespace|%s', spcname) from pg_tablespace order by 1;
 select format('left|database|%s', datname) from pg_database order by 1;
 select format('left|file setting|%s|%s|%s|%s', sourcefile, sourceline, name, setting) from pg_file_settings order by 1;
 select format('left|setting|%s|%s|%s', name, reset_val, source) from pg_settings where source in ('configuration file', 'command line', 'global') order by 1;
-select format('left|schema|%s', nspname) from pg_namespace where nspname ~ 'evac' order by 1;
 select format('role|%s', rolname) from pg_roles order by 1;
 select format('role setting|%s|%s|%s', coalesce(setrole, 0), d.datname, setconfig) from pg_db_role_setting left join pg_database d on d.oid = setdatabase order by 1;
