@@ -109,25 +109,32 @@ func pgPhases() []phase {
 		{"statistics", `analyze`, false},
 		{"tuning", `alter system|pg_reload_conf`, false},
 		{"end", `drop schema "?evac`, false},
-		{"verify", `^evac verify`, false},
 		{"undo", `drop (table|index|schema|view|function|type)|lo_unlink`, true},
 	} {
 		phases = append(phases, phase{p.name, p.undo, regexp.MustCompile(`(?i)` + p.tell)})
 	}
-	return phases
+	return append(phases, phase{verifying, false, regexp.MustCompile(`$^`)})
 }
+
+// verifying is the phase in which a session tells its name alone.
+const verifying = "verify"
 
 // phasesIn lists the phases that a log of the target tells of, in its order.
 func phasesIn(log string, undo bool) (told []string) {
 	phases := pgPhases()
-	evac := false
+	application := ""
 	for line := range strings.Lines(log) {
-		if !strings.HasPrefix(line, "\t") { // a statement of several lines goes on
-			evac = strings.HasPrefix(line, "evac")
+		if !strings.HasPrefix(line, "\t") { // else a statement of several lines goes on
+			application, _, _ = strings.Cut(line, "|")
 		}
-		for _, p := range phases {
-			if evac && p.undo == undo && p.tell.MatchString(line) {
-				told = append(told, p.name)
+		switch {
+		case application == "evac verify":
+			told = append(told, verifying)
+		case strings.HasPrefix(application, "evac copy"):
+			for _, p := range phases {
+				if p.undo == undo && p.tell.MatchString(line) {
+					told = append(told, p.name)
+				}
 			}
 		}
 	}

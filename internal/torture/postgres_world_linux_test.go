@@ -94,9 +94,7 @@ func (w *pgWorld) everything() string {
 	file := filepath.Join(w.t.TempDir(), "everything.sql")
 	script, err := os.ReadFile("../pg/testdata/everything.sql")
 	if err == nil {
-		script = bytes.ReplaceAll(script, []byte(" x xml,"), []byte(" x text,"))
-		script = bytes.ReplaceAll(script, []byte("(host 'h', dbname 'd''d')"), []byte("(dbname 'd''d', host 'h')"))
-		err = os.WriteFile(file, script, 0o600)
+		err = os.WriteFile(file, bytes.ReplaceAll(script, []byte(" x xml,"), []byte(" x text,")), 0o600)
 	}
 	if err != nil {
 		w.t.Fatal(err)
