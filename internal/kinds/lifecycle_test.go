@@ -28,6 +28,7 @@ func TestLifecycle(t *testing.T) {
 		pageCases(),
 		gatewayCases(),
 		postgresCases(),
+		followCases(),
 	))
 }
 

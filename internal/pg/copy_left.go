@@ -19,7 +19,7 @@ func leave(ctx context.Context, o CopyOptions, state CopyState) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, hangUp(ctx, conn)) }()
-	if err := awaitGone(ctx, conn); err != nil {
+	if err := awaitGone(ctx, conn, applicationName); err != nil {
 		return err
 	}
 	mark, err := TakeMark(ctx, conn)
@@ -37,8 +37,8 @@ func leave(ctx context.Context, o CopyOptions, state CopyState) (err error) {
 const goneLimit = 10 * time.Second
 
 // awaitGone waits until the other sessions of this user in the database whose
-// application is a copy's have ended: only then are their rows counted.
-func awaitGone(ctx context.Context, conn *pgx.Conn) error {
+// application begins so have ended: only then are their rows counted.
+func awaitGone(ctx context.Context, conn *pgx.Conn, application string) error {
 	ctx, cancel := context.WithTimeout(ctx, goneLimit)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -46,9 +46,9 @@ func awaitGone(ctx context.Context, conn *pgx.Conn) error {
 	for {
 		var others int
 		err := conn.QueryRow(ctx, `select count(*) from pg_catalog.pg_stat_activity
-			where datname = current_database() and pid <> pg_backend_pid() and left(application_name, length($1::text)) = $1`, applicationName).Scan(&others)
+			where datname = current_database() and pid <> pg_backend_pid() and left(application_name, length($1::text)) = $1`, application).Scan(&others)
 		if err != nil {
-			return fmt.Errorf("wait for the copy's sessions on target to end: %w", err)
+			return fmt.Errorf("wait for evac's sessions on target to end: %w", err)
 		}
 		if others == 0 {
 			return nil
@@ -56,7 +56,7 @@ func awaitGone(ctx context.Context, conn *pgx.Conn) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("wait for the copy's sessions on target to end: %w", context.Cause(ctx))
+			return fmt.Errorf("wait for evac's sessions on target to end: %w", context.Cause(ctx))
 		}
 	}
 }

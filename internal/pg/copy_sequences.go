@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -37,16 +38,22 @@ func copySequences(ctx context.Context, from *snapshot, t *target) error {
 	if err := errors.Join(err, hangUp(ctx, source)); err != nil {
 		return fmt.Errorf("copy sequences: read source: %w", err)
 	}
-	for len(sequences) > 0 {
-		n := min(len(sequences), sequencesPerBatch)
+	if err := writeSequences(ctx, t.conn, sequences); err != nil {
+		return fmt.Errorf("copy sequences: write target: %w", err)
+	}
+	return nil
+}
+
+// writeSequences sets each sequence.
+func writeSequences(ctx context.Context, target *pgx.Conn, sequences []sequence) error {
+	for part := range slices.Chunk(sequences, sequencesPerBatch) {
 		var batch pgx.Batch
-		for _, s := range sequences[:n] {
+		for _, s := range part {
 			batch.Queue("select pg_catalog.setval($1::text::regclass, $2, $3)", Quote(s.Schema, s.Name), s.Last, s.Called)
 		}
-		if err := t.conn.SendBatch(ctx, &batch).Close(); err != nil {
-			return fmt.Errorf("copy sequences: write target: %w", err)
+		if err := target.SendBatch(ctx, &batch).Close(); err != nil {
+			return err
 		}
-		sequences = sequences[n:]
 	}
 	return nil
 }

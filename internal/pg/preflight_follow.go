@@ -57,7 +57,7 @@ func (p *preflight) slotLimit(ctx context.Context) error {
 		return err
 	}
 	if limit[0] == "-1" {
-		p.warn("the source keeps all write-ahead log that is not yet followed (max_slot_wal_keep_size is -1): watch its disk while the copy runs")
+		p.warn("the source keeps all write-ahead log that is not yet followed (max_slot_wal_keep_size is -1): watch its disk as long as the target follows; alter system set max_slot_wal_keep_size = '…' bounds it")
 	} else {
 		p.fact("slot", "the source keeps at most %s of write-ahead log for a slot; one that lags further is lost", limit[0])
 	}
@@ -135,23 +135,14 @@ func (p *preflight) followTarget(ctx context.Context) error {
 	return errors.Join(err, wrong)
 }
 
-// followTables names what logical replication does not carry.
+// followTables names the tables whose rows logical replication cannot tell
+// apart.
 func (p *preflight) followTables(ctx context.Context) (err error) {
 	if p.source.version < firstPublication {
 		return nil
 	}
 	p.survey.Keyless, err = p.source.texts(ctx, "tables", "select c.oid::regclass::text"+tablesFrom+`c.relkind = 'r' and c.relpersistence = 'p' and `+ours("pg_class", "c.oid")+`
 		and (c.relreplident = 'n' or c.relreplident = 'd' and not exists (select from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisprimary)) order by 1`)
-	if err != nil {
-		return err
-	}
-	if p.survey.LargeObjects > 0 {
-		p.warn("%d large objects are copied once: what becomes of them while the copy is followed is not carried over", p.survey.LargeObjects)
-	}
-	unlogged, err := p.source.texts(ctx, "tables", "select c.oid::regclass::text"+tablesFrom+"c.relkind = 'r' and c.relpersistence = 'u' order by 1")
-	if err == nil && len(unlogged) > 0 {
-		p.warn("unlogged tables are copied once and not followed: %s", some(unlogged))
-	}
 	return err
 }
 

@@ -10,5 +10,7 @@ func Kinds() []step.Kind {
 		verifyKind(),
 		warmKind(),
 		promoteKind(),
+		followKind(),
+		switchKind(),
 	}
 }

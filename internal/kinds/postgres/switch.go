@@ -1,0 +1,147 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/evac-io/evac/internal/pg"
+	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/step"
+)
+
+func switchKind() step.Kind {
+	return step.Kind{
+		Name:    "postgres_switch",
+		Effect:  step.Undoable,
+		Summary: "makes the database that follows by postgres_follow the one that users write to, with a way home",
+		Doc:     switchDoc,
+		New:     func() step.Step { return &Switch{} },
+		Output:  SwitchOutput{},
+		Example: `step "postgres_switch" "main" {
+  from = var.old_db
+  to   = var.new_db
+}`,
+	}
+}
+
+const switchDoc = `
+The source must be frozen (postgres_freeze), and the target follow it (postgres_follow). Then, within seconds:
+
+1. The target takes in the rest, to the exact end of the source's log; that position, confirmed by the target as flushed to its disk, is the proof.
+2. The following ends: subscription, slot and publication are dropped.
+3. What replication does not carry is brought over: sequences, unlogged tables, large objects that changed; materialized views are refreshed.
+   With ` + "`count`" + ` the rows of every table are counted on both sides. That each row is the same is for postgres_verify to prove.
+4. **The way home** is built: from now on the old database receives whatever is written to the new one. It stays read-only for everybody else.
+5. The new database is opened to writers.
+
+**Undo goes home**: the new database is frozen with the same proof as postgres_freeze, the old one takes in all that users wrote, to the exact end of the log,
+sequences, large objects and the rest come back too, rows are counted on both sides, and the new one follows the old one again. Nothing that was
+acknowledged is lost. The undo of postgres_freeze then opens the old one. Undo refuses, before it stops anybody, if the schema of the new database
+was changed meanwhile, and names what.
+
+The way home needs ` + "`wal_level = logical`" + ` on the target, and on the source the right to subscribe (from PostgreSQL 16 on
+pg_create_subscription, before that a superuser or the provider's administrator); the source's server connects to the target. All this is tried at check.
+The old server keeps the connection string, password included, in pg_subscription. While the old database cannot be reached, the new one keeps its log for
+it: when you will not go back any more, run postgres_settle, which ends the way home.
+
+With ` + "`way_home = false`" + ` there is none; going back is then refused once users have written.
+`
+
+// Switch is the kind postgres_switch.
+type Switch struct {
+	From             secret.DSN    `evac:"from,required,target" doc:"connection string of the old database"`
+	To               secret.DSN    `evac:"to,required,target" doc:"connection string of the new database, which follows it"`
+	WayHome          bool          `evac:"way_home" default:"true" doc:"let the old database receive what is written to the new one, so that undo can go back"`
+	SourceFromTarget secret.DSN    `evac:"source_from_target" doc:"connection string of the old database as the new one's server needs it; by default from"`
+	TargetFromSource secret.DSN    `evac:"target_from_source" doc:"connection string of the new database as the old one's server needs it; by default to"`
+	Count            bool          `evac:"count" default:"false" doc:"count the rows of every table on both sides before opening, which takes as long as reading them"`
+	Drain            time.Duration `evac:"drain" default:"1m" doc:"how long the other side may take to apply the rest"`
+	Jobs             int           `evac:"jobs" default:"2" doc:"how many tables are counted at once"`
+}
+
+// SwitchOutput is what a switch did.
+type SwitchOutput struct {
+	LSN          string   `json:"lsn" doc:"position of the old database's log up to which the new one has everything"`
+	DrainMS      int64    `json:"drain_ms" doc:"how long it took to apply the rest"`
+	SwitchMS     int64    `json:"switch_ms" doc:"how long the whole switch took"`
+	Sequences    int      `json:"sequences" doc:"sequences that were set"`
+	LargeObjects int      `json:"large_objects" doc:"large objects that were written again"`
+	Unlogged     int      `json:"unlogged" doc:"unlogged tables that were copied again"`
+	Views        int      `json:"views" doc:"materialized views that were refreshed"`
+	WayHome      string   `json:"way_home,omitempty" doc:"name of publication, slot and subscription of the way home"`
+	Warnings     []string `json:"warnings,omitempty" doc:"what to look at"`
+}
+
+// Check implements step.Step.
+func (s *Switch) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
+	o, err := s.options(env)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	seen, err := pg.PlanSwitch(ctx, o)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	plan := step.Plan{Summary: fmt.Sprintf("switch from %s to %s", s.From, s.To), Warnings: seen.Warnings}
+	plan.Action("drain", "%s has everything that %s holds, to the end of its log", s.To, s.From)
+	plan.Action("end", "%s follows %s no more", s.To, s.From)
+	if s.WayHome {
+		plan.Action("way home", "%s receives whatever is written to %s", s.From, s.To)
+	}
+	plan.Action("open", "users write to %s", s.To)
+	plan.Fact("source", "%s, PostgreSQL %s", s.From, seen.SourceVersion)
+	plan.Fact("target", "%s, PostgreSQL %s", s.To, seen.TargetVersion)
+	if seen.Follow != "" {
+		plan.Fact("follower", "%s, %s behind", seen.Follow, seen.Lag)
+	}
+	return plan, nil
+}
+
+// options are those of the library for this step, with its saved state.
+func (s *Switch) options(env *step.Env) (pg.SwitchOptions, error) {
+	o := pg.SwitchOptions{
+		From: s.From, To: s.To, FromReach: s.SourceFromTarget, ToReach: s.TargetFromSource,
+		WayHome: s.WayHome, Count: s.Count, Drain: s.Drain, Jobs: s.Jobs, Progress: env.Progress,
+		Save: func(ctx context.Context, state pg.SwitchState) error { return env.Checkpoint.Save(ctx, state) },
+	}
+	_, err := env.Checkpoint.Load(&o.State)
+	return o, err
+}
+
+// Run implements step.Step.
+func (s *Switch) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output, error) {
+	o, err := s.options(env)
+	if err != nil {
+		return nil, err
+	}
+	r, err := pg.Switch(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range r.Warnings {
+		env.Log.Warn(warning)
+	}
+	return SwitchOutput{
+		LSN: r.Drained, DrainMS: r.DrainTime.Milliseconds(), SwitchMS: r.Time.Milliseconds(),
+		Sequences: r.Sequences, LargeObjects: r.Objects, Unlogged: r.Unlogged, Views: r.Views, WayHome: r.Home, Warnings: r.Warnings,
+	}, nil
+}
+
+// Verify implements step.Step.
+func (s *Switch) Verify(ctx context.Context, env *step.Env, _ step.Done) error {
+	o, err := s.options(env)
+	if err != nil {
+		return err
+	}
+	return pg.VerifySwitch(ctx, o)
+}
+
+// Undo implements step.Undoer.
+func (s *Switch) Undo(ctx context.Context, env *step.Env, _ step.Done) error {
+	o, err := s.options(env)
+	if err != nil {
+		return err
+	}
+	return pg.UndoSwitch(ctx, o)
+}

@@ -1,0 +1,281 @@
+package pg
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/secret"
+)
+
+// A follower is a copy that goes on receiving what is written to its source,
+// by logical replication. A slot on the source gives the moment at which the
+// copy is taken and keeps what comes after it; a subscription on the target
+// takes it from there. Until it is switched to, the follower is read-only by
+// default, so that nobody writes to it by mistake.
+
+// FollowOptions say what follows what, and how.
+type FollowOptions struct {
+	// Copy is the copy that the following begins with; its State and Save are
+	// Follow's own.
+	CopyOptions
+	// Reach is the source as the target's server reaches it.
+	Reach secret.DSN
+	// MaxLag is how many bytes of log the target may be behind in the end.
+	MaxLag int64
+	// MaxSlot bounds the log that the source keeps for the target, in bytes; 0
+	// is no bound. DropSlot drops the slot rather than exceed it.
+	MaxSlot  int64
+	DropSlot bool
+	// FullIdentity lets tables without a key be followed by whole rows, for
+	// which a property of these tables is changed on the source.
+	FullIdentity bool
+	// State is what an earlier call saved last, Save keeps it.
+	State FollowState
+	Save  func(context.Context, FollowState) error
+	// Change is told of a table's identity before it is changed, Restored after
+	// the old one stands again; Changed lists those that are changed.
+	Change, Restored func(context.Context, IdentityChange) error
+	Changed          func() []IdentityChange
+}
+
+// FollowState is what must outlive the process.
+type FollowState struct {
+	// Name is that of publication, slot and subscription; "" is none yet.
+	Name string `json:"name,omitempty"`
+	// Schema is the source's when the copy was taken.
+	Schema schemaPrint `json:"schema,omitzero"`
+	Copy   CopyState   `json:"copy,omitzero"`
+	// Opens are the settings by which the target is closed to writers, with
+	// their old values.
+	Opens []FreezeChange `json:"opens,omitempty"`
+	// Caught tells that the target has caught up once: it may be switched to.
+	Caught bool `json:"caught,omitempty"`
+}
+
+// FollowResult is what a follow did.
+type FollowResult struct {
+	Copy CopyResult
+	// Name is that of publication, slot and subscription.
+	Name string
+	Lag  Lag
+}
+
+// followName is the name of the stream that a token stands for.
+func followName(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return followPrefix + hex.EncodeToString(sum[:8])
+}
+
+// The streams' names begin so: forward, and on the way home.
+const (
+	followPrefix = "evac_follow_"
+	homePrefix   = "evac_home_"
+)
+
+// follower is one call of Follow.
+type follower struct {
+	FollowOptions
+	stream replication
+}
+
+func openFollower(ctx context.Context, o FollowOptions) (*follower, error) {
+	source, target, err := openEnds(ctx, o.From, o.To)
+	if err != nil {
+		return nil, err
+	}
+	if o.Reach.Empty() {
+		o.Reach = o.From
+	}
+	f := &follower{FollowOptions: o, stream: replication{name: followName(o.Token), publisher: source, subscriber: target, reach: o.Reach}}
+	return f, nil
+}
+
+func (f *follower) close(ctx context.Context) error {
+	return errors.Join(f.stream.publisher.close(ctx), f.stream.subscriber.close(ctx))
+}
+
+func (f *follower) save(ctx context.Context) error {
+	if err := f.Save(ctx, f.State); err != nil {
+		return fmt.Errorf("save how far the follower is: %w", err)
+	}
+	return nil
+}
+
+// Follow copies the source and makes the target follow it. It returns when the
+// target is less than MaxLag behind, and goes on from what is already done. A
+// copy that was cut off starts over unless the source is unwritten since.
+func Follow(ctx context.Context, o FollowOptions) (result FollowResult, err error) {
+	f, err := openFollower(ctx, o)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, f.close(ctx)) }()
+	op := fmt.Sprintf("follow %s", o.From)
+	if err := f.stands(ctx); err != nil {
+		return result, fault.Wrap(fault.KindOf(err), op, err, "")
+	}
+	if err := f.fill(ctx); err != nil {
+		return result, fault.Wrap(fault.KindOf(err), op, err, "")
+	}
+	if err := f.subscribe(ctx); err != nil {
+		return result, fault.Wrap(fault.KindOf(err), op, err, "")
+	}
+	lag, err := f.catchUp(ctx)
+	if err != nil {
+		return result, fault.Wrap(fault.KindOf(err), op, err, "")
+	}
+	if !f.State.Caught {
+		f.State.Caught = true
+		if err := f.save(ctx); err != nil {
+			return result, err
+		}
+	}
+	return FollowResult{Copy: *f.State.Copy.Finished, Name: f.stream.name, Lag: lag}, nil
+}
+
+// stands looks whether what an earlier call did is still there, and drops the
+// rest of what is not. A target that was switched to is left alone.
+func (f *follower) stands(ctx context.Context) error {
+	if f.State.Copy.Finished == nil {
+		return nil
+	}
+	_, lost := f.stream.slot(ctx, "")
+	if lost == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	there, err := f.stream.subscribed(ctx)
+	if err != nil {
+		return err
+	}
+	if f.State.Caught && !there {
+		return fault.New(fault.Failed, "the target does not follow the source any more: it was switched to", "undo the switch first, or take another target")
+	}
+	f.Progress.Note("starting over: " + lost.Error())
+	return f.drop(ctx)
+}
+
+// fill takes the copy, at the moment from which on the slot keeps everything.
+func (f *follower) fill(ctx context.Context) error {
+	o := f.CopyOptions
+	o.State, o.Save = f.State.Copy, func(ctx context.Context, s CopyState) error {
+		f.State.Copy = s
+		return f.Save(ctx, f.State)
+	}
+	if f.State.Copy.Finished != nil {
+		_, err := Copy(ctx, o)
+		return err
+	}
+	slot, err := f.begin(ctx)
+	if err != nil {
+		return err
+	}
+	o.Snapshot = &slot.held
+	err = f.guarded(ctx, func(ctx context.Context) error {
+		_, err := Copy(ctx, o)
+		return err
+	})
+	return errors.Join(err, slot.close(ctx))
+}
+
+// begin makes publication and slot. Those of an earlier call whose copy was cut
+// off are of no use: the slot's moment ended with that call.
+func (f *follower) begin(ctx context.Context) (slot *exportedSlot, err error) {
+	if f.State.Name == "" {
+		f.State.Name = f.stream.name
+		if err := f.save(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := f.stream.dropSlot(ctx); err != nil {
+		return nil, err
+	}
+	if err := f.makeIdentities(ctx); err != nil {
+		return nil, err
+	}
+	if err := f.stream.publish(ctx); err != nil {
+		return nil, err
+	}
+	f.Progress.Note("making the slot: it waits for transactions that are under way")
+	if slot, err = f.stream.exportSlot(ctx); err != nil {
+		return nil, err
+	}
+	if f.State.Schema, err = f.printAt(ctx, slot.held.ID); err == nil {
+		err = f.save(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, slot.close(ctx))
+	}
+	return slot, nil
+}
+
+// printAt reads the source's schema as the snapshot sees it.
+func (f *follower) printAt(ctx context.Context, snapshot string) (p schemaPrint, err error) {
+	conn := f.stream.publisher.conn
+	if err := run(ctx, conn, beginSnapshot+"; set transaction snapshot "+Literal(snapshot)); err != nil {
+		return p, fmt.Errorf("join snapshot of source: %w", err)
+	}
+	p, err = takePrint(ctx, conn)
+	if end := run(ctx, conn, "rollback"); end != nil {
+		err = errors.Join(err, fmt.Errorf("read schema of source: %w", end))
+	}
+	return p, err
+}
+
+// subscribe closes the target to writers and lets it follow.
+func (f *follower) subscribe(ctx context.Context) error {
+	there, err := f.stream.subscribed(ctx)
+	if err != nil || there {
+		return err
+	}
+	// The copy has taken the source's publication along.
+	if err := run(ctx, f.stream.subscriber.conn, "drop publication if exists "+Quote(f.stream.name)); err != nil {
+		return fmt.Errorf("drop publication %q on target: %w", f.stream.name, err)
+	}
+	if err := f.closeWriters(ctx); err != nil {
+		return err
+	}
+	return f.stream.subscribe(ctx, followNote{Opens: f.State.Opens, Schema: f.State.Schema})
+}
+
+// closeWriters makes read-only the default of the follower.
+func (f *follower) closeWriters(ctx context.Context) error {
+	z, err := f.stream.subscriber.freezer(ctx)
+	if err != nil {
+		return err
+	}
+	if f.State.Opens == nil {
+		changes, err := z.changes(ctx, false)
+		if err != nil {
+			return err
+		}
+		f.State.Opens = slices.DeleteFunc(changes, FreezeChange.stands)
+		if err := f.save(ctx); err != nil {
+			return err
+		}
+	}
+	return alterAll(ctx, z, f.State.Opens, func(c FreezeChange) string { return c.New })
+}
+
+// alterAll sets each setting to one of its values.
+func alterAll(ctx context.Context, z *freezer, changes []FreezeChange, value func(FreezeChange) string) error {
+	for _, c := range changes {
+		if err := z.alter(ctx, c, value(c)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// freezer uses the end's session for the settings of a freeze.
+func (e *end) freezer(ctx context.Context) (*freezer, error) {
+	f := &freezer{conn: e.conn}
+	if err := e.conn.QueryRow(ctx, "select current_database()").Scan(&f.database); err != nil {
+		return nil, fmt.Errorf("read name of the database: %w", err)
+	}
+	return f, nil
+}

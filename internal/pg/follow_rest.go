@@ -1,0 +1,176 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jackc/pgx/v5"
+)
+
+// rest is what logical replication does not carry, and a switch must bring
+// over while nobody writes: sequences, unlogged tables, large objects,
+// materialized views.
+type rest struct {
+	Unlogged      []relationName
+	UnloggedBytes int64
+	Objects       int64
+	ObjectBytes   int64
+	// Views are the materialized views that hold rows, in an order in which
+	// they can be refreshed.
+	Views []relationName
+}
+
+// relationName is the name of a relation.
+type relationName struct{ Schema, Name string }
+
+func (r relationName) quoted() string { return Quote(r.Schema, r.Name) }
+
+const unloggedQuery = `
+	select n.nspname, c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+	where c.relkind = 'r' and c.relpersistence = 'u' and n.nspname not in ('information_schema', 'evac_ledger') and n.nspname !~ '^pg_' order by c.oid`
+
+// viewsQuery orders materialized views by how many others each rests on,
+// straight or through views.
+const viewsQuery = `
+	with recursive edge as (
+		select distinct r.ev_class as view, d.refobjid as uses from pg_catalog.pg_rewrite r
+		join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_catalog.pg_class'::regclass
+		join pg_catalog.pg_class u on u.oid = d.refobjid and u.relkind in ('v', 'm') where d.refobjid <> r.ev_class),
+	below as (select view, uses from edge union select b.view, e.uses from below b join edge e on e.view = b.uses)
+	select n.nspname, c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+	where c.relkind = 'm' and c.relispopulated and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+	order by (select count(*) from below b where b.view = c.oid), c.oid`
+
+// rest lists it for this end.
+func (e *end) rest(ctx context.Context) (r rest, err error) {
+	for _, list := range []struct {
+		sql  string
+		into *[]relationName
+	}{{unloggedQuery, &r.Unlogged}, {viewsQuery, &r.Views}} {
+		rows, err := e.conn.Query(ctx, list.sql)
+		if err == nil {
+			*list.into, err = pgx.CollectRows(rows, pgx.RowToStructByPos[relationName])
+		}
+		if err != nil {
+			return r, fmt.Errorf("list what is not followed of %s: %w", e.side, err)
+		}
+	}
+	err = e.conn.QueryRow(ctx, `
+		select (select coalesce(sum(pg_table_size(oid)), 0)::int8 from pg_catalog.pg_class where relkind = 'r' and relpersistence = 'u'),
+			(select count(*) from pg_catalog.pg_largeobject_metadata), pg_relation_size('pg_catalog.pg_largeobject')`).
+		Scan(&r.UnloggedBytes, &r.Objects, &r.ObjectBytes)
+	if err != nil {
+		return r, fmt.Errorf("measure what is not followed of %s: %w", e.side, err)
+	}
+	return r, nil
+}
+
+// warnings say what of it takes time at the switch.
+func (r rest) warnings() (list []string) {
+	if len(r.Unlogged) > 0 {
+		list = append(list, fmt.Sprintf("%d unlogged tables (%s) are not replicated: they are copied again at the switch, while nobody can write", len(r.Unlogged), humanize.IBytes(uint64(r.UnloggedBytes))))
+	}
+	if r.Objects > 0 {
+		list = append(list, fmt.Sprintf("%d large objects (%s) are not replicated: they are compared at the switch, while nobody can write, and those that changed copied again", r.Objects, humanize.IBytes(uint64(r.ObjectBytes))))
+	}
+	if len(r.Views) > 0 {
+		list = append(list, fmt.Sprintf("%d materialized views are refreshed at the switch, while nobody can write", len(r.Views)))
+	}
+	return list
+}
+
+// carried is how much of the rest was brought over.
+type carried struct{ Sequences, Objects, Unlogged, Views int }
+
+// carry brings the rest over from one end to the other. Nobody may write to
+// either.
+func carry(ctx context.Context, from, to *end, note func(string)) (c carried, err error) {
+	r, err := from.rest(ctx)
+	if err != nil {
+		return c, err
+	}
+	note("setting sequences")
+	sequences, err := readSequences(ctx, from.conn)
+	if err != nil {
+		return c, fmt.Errorf("read sequences of %s: %w", from.side, err)
+	}
+	if err := writeSequences(ctx, to.conn, sequences); err != nil {
+		return c, fmt.Errorf("set sequences of %s: %w", to.side, err)
+	}
+	c.Sequences = len(sequences)
+	if len(r.Unlogged) > 0 {
+		note("copying unlogged tables again")
+		if err := carryUnlogged(ctx, from, to, r.Unlogged); err != nil {
+			return c, err
+		}
+		c.Unlogged = len(r.Unlogged)
+	}
+	if c.Objects, err = carryObjects(ctx, from, to, note); err != nil {
+		return c, err
+	}
+	for _, view := range r.Views {
+		note("refreshing " + view.quoted())
+		if err := run(ctx, to.conn, "refresh materialized view "+view.quoted()); err != nil {
+			return c, fmt.Errorf("refresh materialized view %s on %s: %w", view.quoted(), to.side, err)
+		}
+		c.Views++
+	}
+	return c, nil
+}
+
+// carryUnlogged empties and fills all tables in one transaction, so that a cut
+// leaves what was there before.
+func carryUnlogged(ctx context.Context, from, to *end, tables []relationName) error {
+	return pgx.BeginFunc(ctx, to.conn, func(pgx.Tx) error {
+		if to.super { // no trigger fires, no key is checked on the way
+			if err := run(ctx, to.conn, "set local session_replication_role = replica"); err != nil {
+				return fmt.Errorf("write %s: %w", to.side, err)
+			}
+		}
+		for _, t := range slices.Backward(tables) {
+			if err := run(ctx, to.conn, "delete from only "+t.quoted()); err != nil {
+				return fmt.Errorf("empty unlogged table %s of %s: %w", t.quoted(), to.side, err)
+			}
+		}
+		for _, t := range tables {
+			if err := pipeTable(ctx, from.conn, to.conn, t); err != nil {
+				return fmt.Errorf("copy unlogged table %s: %w", t.quoted(), err)
+			}
+		}
+		return nil
+	})
+}
+
+// pipeTable copies the rows of one table.
+func pipeTable(ctx context.Context, from, to *pgx.Conn, t relationName) error {
+	columns, err := texts(ctx, from, `
+		select quote_ident(attname) from pg_catalog.pg_attribute a where attrelid = $1::text::regclass and attnum > 0 and not attisdropped
+			and coalesce(to_jsonb(a)->>'attgenerated', '') = '' order by attnum`, t.quoted())
+	if err != nil {
+		return err
+	}
+	list := ""
+	for i, c := range columns {
+		if i > 0 {
+			list += ", "
+		}
+		list += c
+	}
+	out, in := io.Pipe()
+	read := make(chan error, 1)
+	go func() {
+		_, err := from.PgConn().CopyTo(ctx, in, "copy "+t.quoted()+parens(list)+" to stdout")
+		in.CloseWithError(err)
+		read <- err
+	}()
+	_, err = to.PgConn().CopyFrom(ctx, out, "copy "+t.quoted()+parens(list)+" from stdin")
+	out.CloseWithError(errTargetGone)
+	if readErr := <-read; readErr != nil && !errors.Is(readErr, errTargetGone) {
+		return readErr
+	}
+	return err
+}
