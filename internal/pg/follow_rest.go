@@ -145,6 +145,9 @@ func carryUnlogged(ctx context.Context, from, to *end, tables []relationName) er
 	})
 }
 
+// errEndGone ends the reading side when the writing side has failed.
+var errEndGone = errors.New("the other end has failed")
+
 // pipeTable copies the rows of one table.
 func pipeTable(ctx context.Context, from, to *pgx.Conn, t relationName) error {
 	columns, err := texts(ctx, from, `
@@ -168,8 +171,8 @@ func pipeTable(ctx context.Context, from, to *pgx.Conn, t relationName) error {
 		read <- err
 	}()
 	_, err = to.PgConn().CopyFrom(ctx, out, "copy "+t.quoted()+parens(list)+" from stdin")
-	out.CloseWithError(errTargetGone)
-	if readErr := <-read; readErr != nil && !errors.Is(readErr, errTargetGone) {
+	out.CloseWithError(errEndGone)
+	if readErr := <-read; readErr != nil && !errors.Is(readErr, errEndGone) {
 		return readErr
 	}
 	return err

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -49,14 +47,12 @@ func takePrint(ctx context.Context, conn *pgx.Conn) (p schemaPrint, err error) {
 	return p, err
 }
 
-// catalogSQL is the catalogs' query without what is data, not schema.
-func catalogSQL(sameMajor bool) string {
-	return "select class, identity, definition from (" + strings.ReplaceAll(catalogQuery, ":same_major", strconv.FormatBool(sameMajor)) + `) o
-		where identity !~ '^large object ' order by class, identity, definition`
-}
-
 func digestClasses(ctx context.Context, conn *pgx.Conn) (map[string]string, error) {
-	objects, err := readCatalog(ctx, conn, true)
+	version, err := Version(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := readCatalog(ctx, conn, version, version)
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +67,12 @@ func digestClasses(ctx context.Context, conn *pgx.Conn) (map[string]string, erro
 	return digests, nil
 }
 
-// readCatalog gives the definitions of all objects, by class and identity.
-func readCatalog(ctx context.Context, conn *pgx.Conn, sameMajor bool) (map[string]map[string]string, error) {
-	rows, err := conn.Query(ctx, catalogSQL(sameMajor))
+// readCatalog gives the definitions of all objects, by class and identity, as
+// they can be compared with those of a server of another version. Large objects
+// are data.
+func readCatalog(ctx context.Context, conn *pgx.Conn, version, other int) (map[string]map[string]string, error) {
+	sql := catalogSQL(conn, version, min(version, other), majorOf(version) == majorOf(other), Filter{})
+	rows, err := conn.Query(ctx, "select class, identity, definition from ("+sql+") o where identity !~ '^large object ' order by 1, 2, 3")
 	if err != nil {
 		return nil, fmt.Errorf("read catalogs: %w", err)
 	}
@@ -84,15 +83,21 @@ func readCatalog(ctx context.Context, conn *pgx.Conn, sameMajor bool) (map[strin
 		if objects[class] == nil {
 			objects[class] = map[string]string{}
 		}
-		if definition != nil {
-			objects[class][identity] += *definition
-		}
+		objects[class][identity] += valueOr(definition)
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read catalogs: %w", err)
 	}
 	return objects, nil
+}
+
+// valueOr is the text, "" for null.
+func valueOr(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
 }
 
 // schemaChange is what happened to the publisher's schema since a print.
@@ -141,12 +146,11 @@ func (s *replication) changedSince(ctx context.Context, old schemaPrint) (c sche
 
 // compareClasses says which objects of the classes differ between the sides.
 func (s *replication) compareClasses(ctx context.Context, classes []string, c *schemaChange) error {
-	sameMajor := s.publisher.version/100_00 == s.subscriber.version/100_00
-	here, err := readCatalog(ctx, s.publisher.conn, sameMajor)
+	here, err := readCatalog(ctx, s.publisher.conn, s.publisher.version, s.subscriber.version)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.publisher.side, err)
 	}
-	there, err := readCatalog(ctx, s.subscriber.conn, sameMajor)
+	there, err := readCatalog(ctx, s.subscriber.conn, s.subscriber.version, s.publisher.version)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.subscriber.side, err)
 	}

@@ -33,8 +33,16 @@ const (
 // class, identity, definition. Servers of different majors word definitions
 // differently; those are compared without what is known to differ.
 func (v *verifier) objects(r *reading, _ context.Context, meant Filter) (*relation, error) {
-	older := min(v.source.version, v.target.version)
-	same := majorOf(v.source.version) == majorOf(v.target.version)
+	sql := catalogSQL(r.conn, r.version, min(v.source.version, v.target.version), majorOf(v.source.version) == majorOf(v.target.version), meant)
+	return &relation{
+		class: ClassObject, name: "objects", columns: []string{"class", "identity", "definition"}, key: []string{"class", "identity"},
+		parts: []part{{from: "(" + sql + ") o"}},
+	}, nil
+}
+
+// catalogSQL is the query of all that on one side, to be compared with another;
+// older is the older of the two versions, same whether the majors are.
+func catalogSQL(conn *pgx.Conn, version, older int, same bool, meant Filter) string {
 	fill := strings.NewReplacer(
 		":schema_meant", meant.SchemaSQL("nspname"),
 		":relation_meant", meant.SQL("coalesce(os.nspname, own.nspname)", "coalesce(o.relname, c.relname)"),
@@ -45,12 +53,8 @@ func (v *verifier) objects(r *reading, _ context.Context, meant Filter) (*relati
 		":both_truncate", strconv.FormatBool(older >= firstTruncate),
 		":both_name_not_null", strconv.FormatBool(older >= firstNamedNotNull),
 	)
-	sql := fill.Replace(fit(r.conn, catalogCommon+", object(class, identity, definition, looseness) as ("+strings.Join(membersFor(r.version), "\nunion all\n")+")")) +
+	return fill.Replace(fit(conn, catalogCommon+", object(class, identity, definition, looseness) as ("+strings.Join(membersFor(version), "\nunion all\n")+")")) +
 		"select class, identity, " + loosened(same) + " as definition from object"
-	return &relation{
-		class: ClassObject, name: "objects", columns: []string{"class", "identity", "definition"}, key: []string{"class", "identity"},
-		parts: []part{{from: "(" + sql + ") o"}},
-	}, nil
 }
 
 // membersFor are the queries that a server of that version understands.
