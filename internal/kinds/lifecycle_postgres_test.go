@@ -18,8 +18,9 @@ import (
 // postgresCases try the PostgreSQL kinds on real servers.
 func postgresCases() []testenv.Case {
 	return []testenv.Case{
-		{Kind: "postgres_freeze", New: func(t testing.TB) testenv.Subject { return freezeWorld(t, false) }},
-		{Kind: "postgres_freeze", Name: "strict", New: func(t testing.TB) testenv.Subject { return freezeWorld(t, true) }},
+		{Kind: "postgres_freeze", New: func(t testing.TB) testenv.Subject { return freezeWorld(t, false, nil) }},
+		{Kind: "postgres_freeze", Name: "strict", New: func(t testing.TB) testenv.Subject { return freezeWorld(t, true, nil) }},
+		{Kind: "postgres_freeze", Name: "refuse", New: func(t testing.TB) testenv.Subject { return freezeWorld(t, false, []string{"lifecycle_app"}) }, Cuts: 2},
 		{Kind: "postgres_copy", New: copyWorld},
 		{Kind: "postgres_verify", New: verifyWorld},
 		{Kind: "postgres_promote", New: promoteWorld, Cuts: 4},
@@ -28,19 +29,22 @@ func postgresCases() []testenv.Case {
 }
 
 // freezeWorld is a database whose owner has set its default before.
-func freezeWorld(t testing.TB, strict bool) testenv.Subject {
+func freezeWorld(t testing.TB, strict bool, refuse []string) testenv.Subject {
 	db := testenv.Database(t, testenv.Postgres(t, testenv.Older))
 	plainSQL(t, db, `create table t (a int)`)
+	plainSQL(t, db, `create role lifecycle_app login`) // or it is there from the world before
+	plainSQL(t, db, `alter role lifecycle_app connection limit 5`)
 	plainSQL(t, db, `do $$ begin execute format('alter database %I set default_transaction_read_only = off', current_database()); end $$`)
 	return testenv.Subject{
 		Step: func() step.Step {
-			return &postgres.Freeze{Database: db, Settle: 20 * time.Millisecond, Strict: strict}
+			return &postgres.Freeze{Database: db, Settle: 20 * time.Millisecond, Strict: strict, Refuse: refuse}
 		},
 		Probe: func(t testing.TB) any {
 			return map[string]string{
 				"write":   plainSQL(t, db, `insert into t values (1) returning 'written'`),
 				"read":    plainSQL(t, db, `select count(*) >= 0 from t`),
 				"setting": plainSQL(t, db, `select string_agg(setconfig::text, ',') from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase where datname = current_database()`),
+				"role":    plainSQL(t, db, `select rolconnlimit from pg_roles where rolname = 'lifecycle_app'`),
 				"limit":   plainSQL(t, db, `select datconnlimit from pg_database where datname = current_database()`),
 			}
 		},

@@ -29,6 +29,8 @@ type FreezeOptions struct {
 	// Strict also refuses every connection of roles that are no superusers,
 	// readers included.
 	Strict bool
+	// Refuse names roles that may not connect any more.
+	Refuse []string
 	// ClosedAt is what an earlier Freeze that was cut off after Closed had
 	// told; zero: none.
 	ClosedAt time.Time
@@ -75,7 +77,7 @@ func Freeze(ctx context.Context, dsn secret.DSN, o FreezeOptions) (result Freeze
 	}
 	defer func() { err = errors.Join(err, hangUp(ctx, f.conn)) }()
 	op := fmt.Sprintf("freeze database %q", f.database)
-	if err := f.refuse(ctx, o.Strict); err != nil {
+	if err := f.refuse(ctx, o); err != nil {
 		return result, fault.Wrap(fault.KindOf(err), op, err, "")
 	}
 	changed, err := f.setReadOnly(ctx, o)
@@ -91,7 +93,7 @@ func Freeze(ctx context.Context, dsn secret.DSN, o FreezeOptions) (result Freeze
 		return result, fault.Wrap(fault.KindOf(err), op, err, "")
 	}
 	o.Note("watching that nothing is written")
-	if result.Proof, err = f.prove(ctx, o.Settle, FreezeMark{}); err != nil {
+	if result.Proof, err = f.prove(ctx, o, FreezeMark{}); err != nil {
 		return result, fault.Wrap(fault.KindOf(err), op, err, "")
 	}
 	return result, nil
@@ -107,10 +109,10 @@ func ProveFrozen(ctx context.Context, dsn secret.DSN, o FreezeOptions, mark Free
 	}
 	defer func() { err = errors.Join(err, hangUp(ctx, f.conn)) }()
 	op := fmt.Sprintf("prove database %q frozen", f.database)
-	if err := errors.Join(f.settingsStand(ctx, o.Strict), writeRefused(ctx, dsn)); err != nil {
+	if err := errors.Join(f.settingsStand(ctx, o), writeRefused(ctx, dsn)); err != nil {
 		return proof, fault.Wrap(fault.Failed, op, err, "")
 	}
-	proof, err = f.prove(ctx, o.Settle, mark)
+	proof, err = f.prove(ctx, o, mark)
 	return proof, fault.Wrap(fault.KindOf(err), op, err, "")
 }
 

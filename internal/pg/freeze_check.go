@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,7 +24,7 @@ type FreezePlan struct {
 
 // PlanFreeze reads what a freeze would do, and refuses what cannot work, all
 // that is wrong at once.
-func PlanFreeze(ctx context.Context, dsn secret.DSN, strict bool) (plan FreezePlan, err error) {
+func PlanFreeze(ctx context.Context, dsn secret.DSN, o FreezeOptions) (plan FreezePlan, err error) {
 	f, err := openFreezer(ctx, dsn)
 	if err != nil {
 		return plan, err
@@ -31,10 +32,10 @@ func PlanFreeze(ctx context.Context, dsn secret.DSN, strict bool) (plan FreezePl
 	defer func() { err = errors.Join(err, hangUp(ctx, f.conn)) }()
 	op := fmt.Sprintf("freeze database %q", f.database)
 	plan = FreezePlan{Database: f.database, Version: f.conn.PgConn().ParameterStatus("server_version")}
-	if err := f.refuse(ctx, strict); err != nil {
+	if err := f.refuse(ctx, o); err != nil {
 		return plan, fault.Wrap(fault.KindOf(err), op, err, "")
 	}
-	if plan.Changes, err = f.changes(ctx, strict); err != nil {
+	if plan.Changes, err = f.changes(ctx, o); err != nil {
 		return plan, fault.Wrap(fault.Failed, op, err, "")
 	}
 	plan.Sessions, err = f.sessions(ctx, "")
@@ -47,6 +48,10 @@ type rights struct {
 	version                                     int
 	standby, super, owner, roles, stats, signal bool
 	counting                                    bool // of rows, track_counts
+	// strangers are the roles that may connect and that the user is no member
+	// of: without stats it does not see what their sessions do, and without
+	// signal it may not end them.
+	strangers []string
 }
 
 func (f *freezer) rights(ctx context.Context) (r rights, err error) {
@@ -59,14 +64,15 @@ func (f *freezer) rights(ctx context.Context) (r rights, err error) {
 	err = f.conn.QueryRow(ctx, fit(f.conn, `
 		select current_user, pg_is_in_recovery(), u.rolsuper, pg_has_role(d.datdba, 'usage'), u.rolcreaterole,
 			pg_has_role('pg_read_all_stats', 'usage'), --[10+]
-			m.all, --[<10]
+			false, --[<10]
 			pg_has_role('pg_signal_backend', 'usage'), --[9.6+]
-			m.all, --[<9.6]
-			current_setting('track_counts')::boolean
-		from pg_catalog.pg_database d, pg_catalog.pg_roles u,
-			(select coalesce(bool_and(pg_has_role(oid, 'usage')), true) as all from pg_catalog.pg_roles where rolcanlogin and not rolsuper) m
+			false, --[<9.6]
+			current_setting('track_counts')::boolean,
+			array(select r.rolname::text from pg_catalog.pg_roles r where r.rolcanlogin and not r.rolsuper
+				and not pg_has_role(r.oid, 'usage') and has_database_privilege(r.oid, d.oid, 'connect') order by 1)
+		from pg_catalog.pg_database d, pg_catalog.pg_roles u
 		where d.datname = current_database() and u.rolname = current_user`)).
-		Scan(&r.role, &r.standby, &r.super, &r.owner, &r.roles, &r.stats, &r.signal, &r.counting)
+		Scan(&r.role, &r.standby, &r.super, &r.owner, &r.roles, &r.stats, &r.signal, &r.counting, &r.strangers)
 	if err != nil {
 		return r, fmt.Errorf("read rights: %w", err)
 	}
@@ -79,11 +85,20 @@ func (r rights) grant(predefined string, since int) string {
 	if r.version >= since {
 		return predefined
 	}
-	return "every ROLE that connects"
+	return quoteEach(r.strangers)
+}
+
+// quoteEach lists names as SQL does.
+func quoteEach(names []string) string {
+	var quoted []string
+	for _, name := range names {
+		quoted = append(quoted, Quote(name))
+	}
+	return strings.Join(quoted, ", ")
 }
 
 // refuse says everything that would keep a freeze from working.
-func (f *freezer) refuse(ctx context.Context, strict bool) error {
+func (f *freezer) refuse(ctx context.Context, o FreezeOptions) error {
 	r, err := f.rights(ctx)
 	if err != nil {
 		return err
@@ -99,22 +114,23 @@ func (f *freezer) refuse(ctx context.Context, strict bool) error {
 		}
 	}
 	need(r.owner, "does not own the database", fmt.Sprintf("connect as its owner, or: alter database %s owner to %s", Quote(f.database), role))
-	need(r.stats, "may not see other users' sessions", "grant "+r.grant("pg_read_all_stats", 10_00_00)+" to "+role)
-	need(r.signal, "may not end other users' sessions", "grant "+r.grant("pg_signal_backend", 9_06_00)+" to "+role)
-	need(!strict, "is no superuser, and would be shut out itself by strict", "connect as a superuser, or leave strict out")
+	foreign := " the sessions of " + quoteEach(r.strangers)
+	need(r.stats || len(r.strangers) == 0, "may not see"+foreign, "grant "+r.grant("pg_read_all_stats", 10_00_00)+" to "+role)
+	need(r.signal || len(r.strangers) == 0, "may not end"+foreign, "grant "+r.grant("pg_signal_backend", 9_06_00)+" to "+role)
+	need(!o.Strict, "is no superuser, and would be shut out itself by strict", "connect as a superuser, or leave strict out")
 	if !r.counting {
 		wrong = append(wrong, fault.New(fault.Invalid, "the server does not count rows (track_counts is off)", "alter system set track_counts = on; select pg_reload_conf()"))
 	}
 	if !r.super {
 		wrong = append(wrong, f.refuseForeign(ctx, r))
 	}
-	return errors.Join(append(wrong, f.prepared(ctx), f.subscriptions(ctx))...)
+	return errors.Join(append(wrong, f.prepared(ctx), f.subscriptions(ctx), f.refusable(ctx, r, o.Refuse))...)
 }
 
 // refuseForeign refuses what only a superuser could change or end.
 func (f *freezer) refuseForeign(ctx context.Context, r rights) error {
 	var wrong []error
-	changes, err := f.changes(ctx, false)
+	changes, err := f.changes(ctx, FreezeOptions{})
 	if err != nil {
 		return err
 	}

@@ -32,12 +32,15 @@ type FreezeProof struct {
 	RolledBack int64 `json:"rolled_back"`
 	// Connected are the clients at the end.
 	Connected []Session `json:"connected"`
+	// Tries are who tried to connect since the mark and was refused; only
+	// where the freeze refuses connections.
+	Tries Tries `json:"tries"`
 }
 
-// prove watches the database for as long as settle and says what it saw. That
+// prove watches the database for as long as Settle and says what it saw. That
 // somebody writes, has written since the mark (zero: now), or could still
 // commit, is an error that names who.
-func (f *freezer) prove(ctx context.Context, settle time.Duration, mark FreezeMark) (FreezeProof, error) {
+func (f *freezer) prove(ctx context.Context, o FreezeOptions, mark FreezeMark) (FreezeProof, error) {
 	p := FreezeProof{Mark: mark}
 	if err := f.prepared(ctx); err != nil {
 		return p, err
@@ -51,7 +54,7 @@ func (f *freezer) prove(ctx context.Context, settle time.Duration, mark FreezeMa
 			return p, err
 		}
 	}
-	seen, err := f.watchWriters(ctx, settle)
+	seen, err := f.watchWriters(ctx, o.Settle)
 	if err != nil {
 		return p, err
 	}
@@ -62,12 +65,20 @@ func (f *freezer) prove(ctx context.Context, settle time.Duration, mark FreezeMa
 	if p.Connected, err = f.sessions(ctx, ""); err != nil {
 		return p, err
 	}
+	for _, s := range p.Connected {
+		if slices.Contains(o.Refuse, s.User) {
+			return p, fault.New(fault.Failed, "a refused role is connected: "+s.String(), "freeze it again: evac postgres freeze")
+		}
+	}
 	if err := f.nobodyWrites(ctx, unwritten, method, p, seen); err != nil {
 		return p, err
 	}
 	after, err := f.counters(ctx)
 	p.Method, p.Observed, p.XidAfter = method, after.at.Sub(before.at), after.xid
 	p.LSNBefore, p.LSNAfter, p.RolledBack = before.lsn, after.lsn, after.rolledBack-before.rolledBack
+	if err == nil && (o.Strict || len(o.Refuse) > 0) {
+		p.Tries, err = f.whoTries(ctx, p.Mark.TakenAt)
+	}
 	return p, err
 }
 

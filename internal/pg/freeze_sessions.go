@@ -38,13 +38,14 @@ const sessionsBound = 30 * time.Second
 const sessionsPause = 20 * time.Millisecond
 
 // sessionColumns reads the clients' sessions. Before 10 a session does not say
-// what it is; one of the server's own has no client's port.
+// what it is; one of the server's own has no client's port. What the user may
+// not see of a session counts as if it were a client's.
 const sessionColumns = `
 	select a.pid, coalesce(a.usename, ''), coalesce(host(a.client_addr), 'local'), coalesce(a.application_name, ''),
 		coalesce(a.backend_start, now()), coalesce(a.query_start, a.backend_start, now()), a.backend_xid is not null
 	from pg_catalog.pg_stat_activity a
 	where a.datname = current_database() and a.pid <> pg_backend_pid()
-		and a.backend_type = 'client backend' --[10+]
+		and (a.backend_type = 'client backend' or a.backend_type is null and a.usesysid is not null) --[10+]
 		and (a.client_port is not null or a.query = '<insufficient privilege>') --[<10]
 		and a.pid not in (select w.pid from pg_catalog.pg_stat_replication w) --[<10]
 `
@@ -87,7 +88,7 @@ func (f *freezer) endSessions(ctx context.Context, closedAt time.Time, o FreezeO
 			return len(ended), err
 		}
 		starting = slices.DeleteFunc(starting, func(pid int) bool { return !slices.Contains(now, pid) })
-		stale, err := f.terminate(ctx, closedAt, o.Strict)
+		stale, err := f.terminate(ctx, closedAt, o)
 		if err != nil {
 			return len(ended), err
 		}
@@ -112,9 +113,9 @@ func (f *freezer) endSessions(ctx context.Context, closedAt time.Time, o FreezeO
 }
 
 // terminate tells the stale sessions to end and lists them.
-func (f *freezer) terminate(ctx context.Context, closedAt time.Time, strict bool) ([]Session, error) {
-	stale, err := f.sessions(ctx, ` and (a.backend_start <= $1 or $2 and not (
-		select r.rolsuper from pg_catalog.pg_roles r where r.oid = a.usesysid))`, closedAt, strict)
+func (f *freezer) terminate(ctx context.Context, closedAt time.Time, o FreezeOptions) ([]Session, error) {
+	stale, err := f.sessions(ctx, ` and ((a.backend_start <= $1) is not false or a.usename = any ($3) or $2 and not (
+		select r.rolsuper from pg_catalog.pg_roles r where r.oid = a.usesysid))`, closedAt, o.Strict, o.Refuse)
 	if err != nil {
 		return nil, err
 	}

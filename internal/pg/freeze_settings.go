@@ -11,8 +11,8 @@ import (
 	"github.com/evac-io/evac/internal/fault"
 )
 
-// FreezeChange is one setting of the database that a freeze changes. Role is
-// whose default is meant; without a role it is the database's own. Old and New
+// FreezeChange is one setting that a freeze changes. Role is whose setting is
+// meant; without a role it is the database's own. Old and New
 // are SQL values; DEFAULT is none.
 type FreezeChange struct {
 	Setting string
@@ -31,7 +31,7 @@ const (
 // changes lists what the freeze needs to stand, with what stands now as Old:
 // the database's default, and that of every role that has one of its own, for
 // a role's default beats the database's.
-func (f *freezer) changes(ctx context.Context, strict bool) ([]FreezeChange, error) {
+func (f *freezer) changes(ctx context.Context, o FreezeOptions) ([]FreezeChange, error) {
 	rows, err := f.conn.Query(ctx, `
 		select coalesce(r.rolname, ''), coalesce(max(c.value) filter (where s.setdatabase <> 0), '')
 		from pg_catalog.pg_db_role_setting s
@@ -60,8 +60,8 @@ func (f *freezer) changes(ctx context.Context, strict bool) ([]FreezeChange, err
 	if !slices.ContainsFunc(changes, func(c FreezeChange) bool { return c.Role == "" }) {
 		changes = slices.Insert(changes, 0, FreezeChange{Setting: readOnlySetting, Old: noValue, New: "on"})
 	}
-	if !strict {
-		return changes, nil
+	if changes, err = f.limitRoles(ctx, changes, o.Refuse); err != nil || !o.Strict {
+		return changes, err
 	}
 	var limit int
 	err = f.conn.QueryRow(ctx, "select datconnlimit from pg_catalog.pg_database where datname = current_database()").Scan(&limit)
@@ -73,7 +73,7 @@ func (f *freezer) changes(ctx context.Context, strict bool) ([]FreezeChange, err
 
 // setReadOnly makes every change that does not stand yet, telling of it first.
 func (f *freezer) setReadOnly(ctx context.Context, o FreezeOptions) (changed bool, err error) {
-	changes, err := f.changes(ctx, o.Strict)
+	changes, err := f.changes(ctx, o)
 	if err != nil {
 		return false, err
 	}
@@ -93,8 +93,8 @@ func (f *freezer) setReadOnly(ctx context.Context, o FreezeOptions) (changed boo
 }
 
 // settingsStand refuses if a setting of the freeze was taken back.
-func (f *freezer) settingsStand(ctx context.Context, strict bool) error {
-	changes, err := f.changes(ctx, strict)
+func (f *freezer) settingsStand(ctx context.Context, o FreezeOptions) error {
+	changes, err := f.changes(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -122,6 +122,8 @@ func (f *freezer) alter(ctx context.Context, c FreezeChange, value string) error
 	}
 	sql := "alter database " + Quote(f.database) + " set " + readOnlySetting + " = " + value
 	switch {
+	case c.Setting == limitSetting && c.Role != "":
+		sql = "alter role " + Quote(c.Role) + " connection limit " + value
 	case c.Setting == limitSetting:
 		sql = "alter database " + Quote(f.database) + " connection limit " + value
 	case c.Role != "":
@@ -139,8 +141,11 @@ func (f *freezer) alter(ctx context.Context, c FreezeChange, value string) error
 
 // String names the setting: `default_transaction_read_only of role "app"`.
 func (c FreezeChange) String() string {
-	if c.Role == "" {
+	switch {
+	case c.Role == "":
 		return c.Setting + " of the database"
+	case c.Setting == limitSetting:
+		return fmt.Sprintf("%s of role %q", c.Setting, c.Role)
 	}
 	return fmt.Sprintf("%s of role %q in the database", c.Setting, c.Role)
 }

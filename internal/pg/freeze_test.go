@@ -26,12 +26,15 @@ const settle = 300 * time.Millisecond
 // frozen is a freeze under test: what it told of is kept.
 type frozen struct {
 	dsn     secret.DSN
+	refuse  []string
 	changes []FreezeChange
 }
 
+func (z *frozen) options() FreezeOptions { return FreezeOptions{Refuse: z.refuse} }
+
 func (z *frozen) freeze(ctx context.Context, strict bool) (FreezeResult, error) {
 	return Freeze(ctx, z.dsn, FreezeOptions{
-		Settle: settle, Strict: strict, Note: func(string) {},
+		Settle: settle, Strict: strict, Refuse: z.refuse, Note: func(string) {},
 		Change: func(_ context.Context, c FreezeChange) error { z.changes = append(z.changes, c); return nil },
 	})
 }
@@ -310,7 +313,7 @@ func TestPlanFreezeRefuses(t *testing.T) {
 	name := databaseOf(t, db)
 	once(t, db, "create table t (a int); create role weak login; create role owner login; grant pg_read_all_stats, pg_signal_backend to owner")
 	refusal := func(user string, strict bool) string {
-		_, err := PlanFreeze(t.Context(), srv.DSN(name, user), strict)
+		_, err := PlanFreeze(t.Context(), srv.DSN(name, user), FreezeOptions{Strict: strict})
 		if err == nil {
 			return ""
 		}
@@ -350,7 +353,7 @@ func TestFreezeByAnOwner(t *testing.T) {
 	once(t, db, "create role owner login; grant pg_read_all_stats, pg_signal_backend to owner; create role app login; alter database "+Quote(name)+" owner to owner")
 	app := dial(t, srv.DSN(name, "app"))
 	z := &frozen{dsn: srv.DSN(name, "owner")}
-	eventually(t, "superusers gone", func() bool { _, err := PlanFreeze(t.Context(), z.dsn, false); return err == nil })
+	eventually(t, "superusers gone", func() bool { _, err := PlanFreeze(t.Context(), z.dsn, FreezeOptions{}); return err == nil })
 	got, err := z.freeze(t.Context(), false)
 	if err != nil || got.Terminated != 1 {
 		t.Fatalf("result %+v, %v", got, err)

@@ -66,7 +66,10 @@ func readGlobals(ctx context.Context, conn *pgx.Conn, version int) (globals, err
 		select r.rolname, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication,
 			r.rolbypassrls, --[9.5+]
 			r.rolsuper, --[<9.5]
-			r.rolconnlimit, case when isfinite(r.rolvaliduntil) then r.rolvaliduntil end, `+password+`, shobj_description(r.oid, 'pg_authid'),
+			case when r.rolconnlimit = 0 and exists ( -- a frozen source refuses roles by a limit of 0
+				select from pg_catalog.pg_db_role_setting s join pg_catalog.pg_database d on d.oid = s.setdatabase
+				where d.datname = current_database() and s.setrole = 0 and 'default_transaction_read_only=on' = any (s.setconfig)) then -1 else r.rolconnlimit end,
+			case when isfinite(r.rolvaliduntil) then r.rolvaliduntil end, `+password+`, shobj_description(r.oid, 'pg_authid'),
 			coalesce((select s.setconfig from pg_catalog.pg_db_role_setting s where s.setrole = r.oid and s.setdatabase = 0), '{}')
 		from pg_catalog.pg_roles r join used using (oid) where r.rolname !~ '^pg_' order by r.rolname`))
 	if err != nil {

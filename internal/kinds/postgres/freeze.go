@@ -40,11 +40,18 @@ counters can lose reports, so there the first way is the stronger one.)
 A client that sets its own transactions to read write is not refused by a default. It is found by the proof, the step fails and names user,
 address and application; stop that client and try again, or undo. One that writes only later is found by verify, which also proves
 that nothing was written since the freeze. With ` + "`strict = true`" + ` the server turns away every role that is no superuser, readers too (connection
-limit 0): then no such client can write for certain.
+limit 0): then no such client can write for certain. ` + "`refuse`" + ` turns single roles away, superusers excepted.
+
+Who is turned away never shows as a session. The step and its verify list who tried, by user, address and application, from the server's log:
+the forgotten server that nobody moved. That needs the log in a file that the user may read (logging_collector, pg_current_logfile and
+pg_read_binary_file) and ` + "`log_connections = on`" + `; where something is missing, ` + "`untold`" + ` says what to switch on.
 
 Prepared transactions and enabled subscriptions are refused by name, for they write whatever the default is.
 
-The user must own the database and be a member of pg_read_all_stats and pg_signal_backend, or be a superuser.
+The user must own the database and be a member of pg_read_all_stats and pg_signal_backend, or be a superuser. The owner of a managed database
+who is neither can freeze it as a member of every role that may connect: the server shows and ends the sessions of such roles. If it is no
+member of one, that role is named and the step refuses, for a transaction of that role could not be seen and might commit later; that
+nothing was written until now could be proved even so. ` + "`refuse`" + ` needs a user that may make roles, and from PostgreSQL 16 on is admin of that role.
 
 Undo puts exactly the old settings back and ends the sessions that began under the freeze, for they would stay read-only.
 `
@@ -54,6 +61,7 @@ type Freeze struct {
 	Database secret.DSN    `evac:"database,required,target" doc:"connection string of the database to stop"`
 	Settle   time.Duration `evac:"settle" default:"2s" doc:"how long the proof watches that nothing is written"`
 	Strict   bool          `evac:"strict" default:"false" doc:"turn away every role that is no superuser, readers too"`
+	Refuse   []string      `evac:"refuse" doc:"roles that may not connect any more, to any database of the server (connection limit 0)"`
 }
 
 // FreezeOutput is what a freeze proved.
@@ -70,12 +78,15 @@ type FreezeOutput struct {
 	RolledBack int64    `json:"rolled_back" doc:"transactions rolled back during the proof, refused writes among them"`
 	Connected  int      `json:"connected" doc:"clients connected after the proof"`
 	Clients    []string `json:"clients,omitempty" doc:"who they are, with the number of their sessions"`
+	Tried      []string `json:"tried,omitempty" doc:"who tried to connect and was refused, with how often"`
+	Untold     string   `json:"untold,omitempty" doc:"why not all who tried can be known, and what to switch on"`
 }
 
 // freezeData is the plan's own.
 type freezeData struct {
 	Settings []string `json:"settings"`
 	Strict   bool     `json:"strict"`
+	Refuse   []string `json:"refuse,omitempty"`
 }
 
 // closed is the checkpoint: all sessions from before that time have ended.
@@ -85,7 +96,7 @@ type closed struct {
 
 // Check implements step.Step.
 func (f *Freeze) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
-	seen, err := pg.PlanFreeze(ctx, f.Database, f.Strict)
+	seen, err := pg.PlanFreeze(ctx, f.Database, pg.FreezeOptions{Strict: f.Strict, Refuse: f.Refuse})
 	if err != nil {
 		return step.Plan{}, err
 	}
@@ -93,7 +104,7 @@ func (f *Freeze) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
 		Summary: fmt.Sprintf("stop writes to database %q and prove that none happen", seen.Database),
 		Work:    step.Work{Unit: "seconds", Total: int64(f.Settle / time.Second)},
 	}
-	data := freezeData{Strict: f.Strict}
+	data := freezeData{Strict: f.Strict, Refuse: f.Refuse}
 	for _, c := range seen.Changes {
 		data.Settings = append(data.Settings, c.ID())
 		plan.Action(c.ID(), "%s becomes %s", c, c.New)
@@ -105,6 +116,9 @@ func (f *Freeze) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
 	plan.Fact("sessions", "%d", len(seen.Sessions))
 	for _, client := range clients(seen.Sessions) {
 		plan.Fact("client", "%s", client)
+	}
+	for _, role := range f.Refuse {
+		plan.Warn("role %q can connect to no database of this server", role)
 	}
 	if f.Strict {
 		plan.Warn("every role that is no superuser is turned away, readers too")
@@ -121,6 +135,7 @@ func (f *Freeze) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Outp
 	done, err := pg.Freeze(ctx, f.Database, pg.FreezeOptions{
 		Settle:   f.Settle,
 		Strict:   f.Strict,
+		Refuse:   f.Refuse,
 		ClosedAt: before.At,
 		Change:   func(ctx context.Context, c pg.FreezeChange) error { return env.Settings.Change(ctx, settingOf(c)) },
 		Closed:   func(ctx context.Context, at time.Time) error { return env.Checkpoint.Save(ctx, closed{at}) },
@@ -129,7 +144,29 @@ func (f *Freeze) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Outp
 	if err != nil {
 		return nil, err
 	}
+	tellTries(env, done.Proof.Tries)
 	return freezeOutput(done)
+}
+
+// tellTries says who still tries to connect: the forgotten internal server.
+func tellTries(env *step.Env, tries pg.Tries) {
+	for _, who := range tried(tries) {
+		env.Log.Warn("tried to connect and was refused: " + who)
+	}
+	if tries.Blind != "" {
+		env.Log.Info(tries.Blind)
+	}
+}
+
+// tried sums tries up, the most frequent first.
+func tried(tries pg.Tries) (list []string) {
+	for i, t := range tries.List {
+		if i == clientsShown {
+			return append(list, fmt.Sprintf("and %d more", len(tries.List)-i))
+		}
+		list = append(list, fmt.Sprintf("%s: %d", t, t.Count))
+	}
+	return list
 }
 
 func freezeOutput(done pg.FreezeResult) (FreezeOutput, error) {
@@ -141,11 +178,12 @@ func freezeOutput(done pg.FreezeResult) (FreezeOutput, error) {
 		ObservedMS: p.Observed.Milliseconds(), Method: p.Method,
 		Terminated: done.Terminated, RolledBack: p.RolledBack,
 		Connected: len(p.Connected), Clients: clients(p.Connected),
+		Tried: tried(p.Tries), Untold: p.Tries.Blind,
 	}, err
 }
 
 // Verify implements step.Step.
-func (f *Freeze) Verify(ctx context.Context, _ *step.Env, done step.Done) error {
+func (f *Freeze) Verify(ctx context.Context, env *step.Env, done step.Done) error {
 	var out FreezeOutput
 	var mark pg.FreezeMark
 	if err := done.Decode(&out); err != nil {
@@ -155,7 +193,8 @@ func (f *Freeze) Verify(ctx context.Context, _ *step.Env, done step.Done) error 
 		return fmt.Errorf("read mark of the freeze: %w", err)
 	}
 	// From the mark until now: longer than any time to watch.
-	_, err := pg.ProveFrozen(ctx, f.Database, pg.FreezeOptions{Strict: f.Strict}, mark)
+	proof, err := pg.ProveFrozen(ctx, f.Database, pg.FreezeOptions{Strict: f.Strict, Refuse: f.Refuse}, mark)
+	tellTries(env, proof.Tries)
 	return err
 }
 
