@@ -249,7 +249,7 @@ func (f *follower) closeWriters(ctx context.Context) error {
 		return err
 	}
 	if f.State.Opens == nil {
-		changes, err := z.changes(ctx, false)
+		changes, err := z.changes(ctx, FreezeOptions{})
 		if err != nil {
 			return err
 		}

@@ -229,7 +229,7 @@ func (s *switcher) quiet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(z.settingsStand(ctx, false), writeRefused(ctx, s.From), z.prepared(ctx))
+	err = errors.Join(z.settingsStand(ctx, FreezeOptions{}), writeRefused(ctx, s.From), z.prepared(ctx))
 	if err != nil {
 		return fault.Wrap(fault.Failed, "the source is not frozen", err, "put a postgres_freeze step before this one: evac postgres freeze")
 	}
