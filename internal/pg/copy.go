@@ -38,6 +38,12 @@ type CopyOptions struct {
 	Token string
 	// ChunkBytes is about how much of a large table is one transaction; 0 is 1 GiB.
 	ChunkBytes int64
+	// Select is what to copy of the database, all of it by default.
+	Select Selection
+	// MaxRate bounds the rows' bytes in a second; 0: no bound.
+	MaxRate int64
+	// Tuning changes settings of the target's server for the time of the copy.
+	Tuning Tuning
 	// Snapshot, if set, is the moment to copy; else the copy takes its own.
 	Snapshot *HeldSnapshot
 	Progress Progress
@@ -85,6 +91,8 @@ type copier struct {
 	sourceVersion int
 	dump          PgDump
 	kept          []string
+	filter        Filter
+	pace          pacer
 	// chunksLeft counts the chunks that are not copied yet.
 	chunksLeft atomic.Int64
 }
@@ -115,15 +123,29 @@ func Copy(ctx context.Context, o CopyOptions) (result CopyResult, err error) {
 
 // copyAll copies, and ends the sessions that it took.
 func copyAll(ctx context.Context, o CopyOptions) (state CopyState, err error) {
-	c := &copier{CopyOptions: o}
-	defer func() { err = errors.Join(err, c.close(ctx)) }()
+	c := &copier{CopyOptions: o, pace: pacer{rate: o.MaxRate}}
+	if c.filter, err = o.Select.Filter(); err != nil {
+		return state, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, untuneAfter(ctx, c.To, &c.Tuning))
+		}
+		err = errors.Join(err, c.close(ctx))
+	}()
 	if err := c.open(ctx); err != nil {
 		return state, err
 	}
 	if err := c.begin(ctx); err != nil {
 		return state, err
 	}
+	if err := c.tune(ctx); err != nil {
+		return state, err
+	}
 	if err := c.fill(ctx); err != nil {
+		return state, err
+	}
+	if err := untune(ctx, c.target.conn, &c.Tuning); err != nil {
 		return state, err
 	}
 	if state, err = c.finished(ctx); err != nil {
@@ -209,7 +231,7 @@ func (c *copier) fill(ctx context.Context) error {
 		{"making roles", c.makeGlobals},
 		{"making tables", func(ctx context.Context) error { return c.makeBefore(ctx, before) }},
 		{"copying rows and building indexes", func(ctx context.Context) error { return c.copyTables(ctx, f, plan) }},
-		{"setting sequences", func(ctx context.Context) error { return copySequences(ctx, c.source, c.target) }},
+		{"setting sequences", func(ctx context.Context) error { return copySequences(ctx, c.source, c.target, c.filter) }},
 		{"making triggers, rights and the rest", func(ctx context.Context) error { return c.makeRest(ctx, plan) }},
 		{"filling materialized views", func(ctx context.Context) error { return c.fillViews(ctx, f, plan) }},
 		{"setting the database", c.setDatabase},

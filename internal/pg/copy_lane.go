@@ -109,7 +109,7 @@ func (c *copier) stream(ctx context.Context, l *lane, chunk chunk, moved func(in
 	}
 	r := relay{source: l.source, target: l.target, passed: func(ctx context.Context, bytes int) error {
 		moved(int64(bytes))
-		return nil
+		return c.pace.wait(ctx, int64(bytes))
 	}}
 	return r.run(ctx, chunk.readSQL(), chunk.writeSQL(freeze))
 }

@@ -23,6 +23,7 @@ func (c *copier) dumpOptions(ctx context.Context) ([]string, error) {
 	if c.source.conn.PgConn().ParameterStatus("server_encoding") == "SQL_ASCII" {
 		more = []string{"--encoding=SQL_ASCII"}
 	}
+	more = append(more, c.filter.dumpOptions()...)
 	missing, err := missingTablespaces(ctx, c.source.conn, c.target.conn)
 	if err != nil {
 		return nil, err
@@ -72,7 +73,11 @@ func (c *copier) makeBefore(ctx context.Context, entries []entry) error {
 	if err := c.dropPublic(ctx); err != nil {
 		return err
 	}
-	return c.target.applyBatches(ctx, c.target.conn, entries)
+	schemas, err := c.schemasOfTables(ctx)
+	if err != nil {
+		return err
+	}
+	return c.target.applyBatches(ctx, c.target.conn, append(schemas, entries...))
 }
 
 // dropPublic drops the schema public if the source has none: initdb made it on
@@ -114,13 +119,15 @@ func (c *copier) planData(ctx context.Context) error {
 	if stands, err := done(ctx, c.target.conn, planned); stands || err != nil {
 		return err
 	}
-	tables, err := planTables(ctx, c.source.conn, c.sourceVersion, c.ChunkBytes, c.binary())
+	tables, err := planTables(ctx, c.source.conn, c.sourceVersion, c.ChunkBytes, c.binary(), c.filter)
 	if err != nil {
 		return err
 	}
-	objects, err := planObjects(ctx, c.source.conn)
-	if err != nil {
-		return err
+	var objects []chunk
+	if c.filter.Outside() {
+		if objects, err = planObjects(ctx, c.source.conn); err != nil {
+			return err
+		}
 	}
 	return writePlan(ctx, c.target.conn, append(tables, objects...))
 }
@@ -156,7 +163,7 @@ func (c *copier) makeRest(ctx context.Context, plan afterPlan) error {
 }
 
 func (c *copier) setDatabase(ctx context.Context) error {
-	if set, err := done(ctx, c.target.conn, databaseSet); set || err != nil {
+	if set, err := done(ctx, c.target.conn, databaseSet); set || err != nil || !c.filter.Outside() {
 		return err
 	}
 	from, err := readDatabase(ctx, c.source.conn)

@@ -100,9 +100,10 @@ func parens(list string) string {
 
 // tableQuery lists what has rows to copy, and whether binary form is sure to be
 // read as it was written: values of a type that a user or an extension has made
-// may hold OIDs, as arrays and rows do, or change with the extension's version. Partitioned, inherited and plain
-// tables are alike: each leaf holds its own. Of an extension's tables only
-// those that it declares to hold the user's rows (pg_extension.extconfig).
+// may hold OIDs, as arrays and rows do, or change with the extension's version.
+// Partitioned, inherited and plain tables are alike: each leaf holds its own. Of
+// an extension's tables only those that it declares to hold the user's rows
+// (pg_extension.extconfig).
 const tableQuery = `
 	select n.nspname, c.relname, c.relpersistence = 'u', coalesce(m.amname, 'heap') = 'heap',
 		pg_relation_size(c.oid) / current_setting('block_size')::int, pg_table_size(c.oid),
@@ -125,6 +126,7 @@ const tableQuery = `
 	where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
 		and (x.relation is not null or not exists (select from pg_catalog.pg_depend d
 			where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))
+		and %s
 	order by 6 desc, 1, 2`
 
 // First versions of what the catalogs of older servers do not have.
@@ -136,12 +138,12 @@ const (
 // planTables lists the chunks of all tables, largest table first. A table of
 // more than two chunks' size is cut where reading a range of pages is cheap.
 // binary tells that both servers write times and numbers alike.
-func planTables(ctx context.Context, conn *pgx.Conn, version int, chunkBytes int64, binary bool) ([]chunk, error) {
+func planTables(ctx context.Context, conn *pgx.Conn, version int, chunkBytes int64, binary bool, meant Filter) ([]chunk, error) {
 	generated := ""
 	if version >= firstGenerated {
 		generated = "and a.attgenerated = ''"
 	}
-	rows, err := conn.Query(ctx, fmt.Sprintf(tableQuery, generated))
+	rows, err := conn.Query(ctx, fmt.Sprintf(tableQuery, generated, meant.SQL("n.nspname", "c.relname")))
 	if err != nil {
 		return nil, fmt.Errorf("list tables of source: %w", err)
 	}

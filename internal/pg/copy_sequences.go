@@ -29,7 +29,7 @@ type sequence struct {
 
 // copySequences sets every sequence of the target to where the source's stands
 // now: a sequence moves outside of transactions, so a snapshot does not hold it.
-func copySequences(ctx context.Context, from *snapshot, t *target) error {
+func copySequences(ctx context.Context, from *snapshot, t *target, meant Filter) error {
 	source, err := from.connect(ctx)
 	if err != nil {
 		return fmt.Errorf("copy sequences: %w", err)
@@ -37,6 +37,11 @@ func copySequences(ctx context.Context, from *snapshot, t *target) error {
 	sequences, err := readSequences(ctx, source)
 	if err := errors.Join(err, hangUp(ctx, source)); err != nil {
 		return fmt.Errorf("copy sequences: read source: %w", err)
+	}
+	if !meant.All() {
+		if sequences, err = existing(ctx, t.conn, sequences); err != nil {
+			return fmt.Errorf("copy sequences: read target: %w", err)
+		}
 	}
 	if err := writeSequences(ctx, t.conn, sequences); err != nil {
 		return fmt.Errorf("copy sequences: write target: %w", err)
@@ -56,6 +61,21 @@ func writeSequences(ctx context.Context, target *pgx.Conn, sequences []sequence)
 		}
 	}
 	return nil
+}
+
+// existing leaves out the sequences that the database does not have: of a part
+// of a database those come along that belong to its tables.
+func existing(ctx context.Context, conn *pgx.Conn, sequences []sequence) ([]sequence, error) {
+	rows, err := conn.Query(ctx, sequenceQuery)
+	if err != nil {
+		return nil, err
+	}
+	there := map[[2]string]bool{}
+	var name [2]string
+	if _, err := pgx.ForEachRow(rows, []any{&name[0], &name[1]}, func() error { there[name] = true; return nil }); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(sequences, func(s sequence) bool { return !there[[2]string{s.Schema, s.Name}] }), nil
 }
 
 func readSequences(ctx context.Context, source *pgx.Conn) ([]sequence, error) {

@@ -29,7 +29,7 @@ func TestCopyEverything(t *testing.T) {
 	if tr.notes.over || tr.notes.done != tr.notes.total || tr.notes.total == 0 {
 		t.Errorf("progress says %d of %d, over: %v", tr.notes.done, tr.notes.total, tr.notes.over)
 	}
-	if err := VerifyCopy(t.Context(), tr.From, tr.To, 2); err != nil {
+	if err := VerifyCopy(t.Context(), tr.From, tr.To, 2, Selection{}); err != nil {
 		t.Error(err)
 	}
 	if again := tr.copy(t); !cmp.Equal(first, again) {
@@ -71,7 +71,7 @@ func TestCopyWithoutASuperuser(t *testing.T) {
 
 	before := psql(t, admin, "-Atc", "select rolname from pg_roles order by 1")
 	result := tr.copy(t)
-	if err := VerifyCopy(t.Context(), tr.From, tr.To, 2); err != nil {
+	if err := VerifyCopy(t.Context(), tr.From, tr.To, 2, Selection{}); err != nil {
 		t.Error(err)
 	}
 	rows := func(lines []string) (list []string) {
@@ -165,7 +165,7 @@ func TestCopyEncodings(t *testing.T) {
 			if here != there || !strings.Contains(here, c.table) {
 				t.Errorf("source has %q, target %q", here, there)
 			}
-			if err := VerifyCopy(t.Context(), tr.From, tr.To, 1); err != nil {
+			if err := VerifyCopy(t.Context(), tr.From, tr.To, 1, Selection{}); err != nil {
 				t.Error(err)
 			}
 		})

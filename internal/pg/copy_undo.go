@@ -12,13 +12,16 @@ import (
 // UndoCopy empties the target again: it drops what the copy made, also a copy
 // that was cut off halfway or is being undone already, and puts back what
 // stood around it. Of a copy that never began it changes nothing. Of o it needs
-// To, Token, Progress, State and Save.
+// To, Token, Progress, State, Save and Tuning.
 func UndoCopy(ctx context.Context, o CopyOptions) (err error) {
 	t, err := openTarget(ctx, o.To, o.Token, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close(ctx)) }()
+	if err := untune(ctx, t.conn, &o.Tuning); err != nil {
+		return err
+	}
 	head, err := readLedger(ctx, t.conn)
 	if err != nil {
 		return err

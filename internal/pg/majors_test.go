@@ -56,7 +56,7 @@ func moveOld(t *testing.T, from, to secret.DSN) CopyResult {
 	if !got.Equal() || got.Data.Rows < 8_000 || got.Objects.Rows < 100 {
 		t.Errorf("headcount: data %+v, objects %+v", got.Data, got.Objects)
 	}
-	if err := VerifyCopy(t.Context(), from, to, 2); err != nil {
+	if err := VerifyCopy(t.Context(), from, to, 2, Selection{}); err != nil {
 		t.Error(err)
 	}
 	if diff := cmp.Diff(oldFingerprint(t, from), oldFingerprint(t, to)); diff != "" {

@@ -39,10 +39,13 @@ func (c ServerChange) ID() string { return string(c.Side) + "/" + c.Setting }
 
 // String says whose setting it is.
 func (c ServerChange) String() string {
-	if c.Side == Source {
+	switch c.Side {
+	case Source:
 		return c.Setting + " of the old primary's server"
+	case Target:
+		return c.Setting + " of the standby's server"
 	}
-	return c.Setting + " of the standby's server"
+	return c.Setting + " of the server"
 }
 
 // fenceChanges turn every client away, make what still comes in read-only, and

@@ -136,7 +136,7 @@ func countBoth(ctx context.Context, from, to secret.DSN, jobs int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.release(ctx)) }()
-	wrong, err := compareCounts(ctx, source, to, max(jobs, 1))
+	wrong, err := compareCounts(ctx, source, to, max(jobs, 1), Filter{})
 	if err == nil && len(wrong) > 0 {
 		err = fault.New(fault.Different, fmt.Sprintf("the two sides differ in %d tables: %s", len(wrong), some(wrong)), "evac postgres verify names every row")
 	}

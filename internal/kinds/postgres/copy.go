@@ -37,8 +37,16 @@ are the database's connection limit and ` + "`default_transaction_read_only`" + 
 disabled, as pg_dump makes them.
 
 The schema is read by pg_dump, which must be of the source's major version or newer; the rows go from server to server by ` + "`jobs`" + ` workers that
-share one snapshot, without a file between. Indexes, constraints and triggers follow the rows, event triggers come last of all, and statistics
-are gathered.
+share one snapshot, without a file between. As soon as a table is complete its keys, indexes and statistics are made, while other tables are
+still on their way; what takes longest begins first. Triggers, rules and privileges follow when all tables are complete, then materialized
+views, and event triggers come last of all.
+
+With ` + "`schemas`" + `, ` + "`tables`" + `, ` + "`not_schemas`" + ` and ` + "`not_tables`" + ` only a part is copied: * stands for any characters, names are written as they are, and a name
+with a dot or a star in it is quoted as in SQL. Single tables come without the types and functions that they use, and a part comes without large
+objects and the database's own settings.
+
+With ` + "`tune = true`" + ` the target's server is set up for the load: autovacuum off, checkpoints far apart (max_wal_size 16GB: have that much disk). That
+needs the right to ALTER SYSTEM. The old values are in the journal first, and are put back at the end, after a failure, by resume or by undo.
 
 Cut off at any instant, the same step goes on where it was: whatever is done stands in a ledger in the target, written together with it. Rows
 that are there already are kept only if the source is proved unwritten since (freeze it first); else the copy starts over and says so. A
@@ -58,6 +66,14 @@ type Copy struct {
 	To     secret.DSN `evac:"to,required,target" doc:"connection string of the target, an empty database"`
 	Jobs   int        `evac:"jobs" default:"2" doc:"how many tables are copied at once, and how many indexes are built"`
 	PgDump string     `evac:"pg_dump" doc:"a pg_dump program or its directory; by default the usual places are searched"`
+
+	Schemas    []string `evac:"schemas" doc:"patterns of the schemas to copy, \"app*\"; all by default"`
+	Tables     []string `evac:"tables" doc:"patterns of single tables to copy, \"app.orders\""`
+	NotSchemas []string `evac:"not_schemas" doc:"patterns of schemas to leave out"`
+	NotTables  []string `evac:"not_tables" doc:"patterns of tables to leave out"`
+
+	MaxRate step.Size `evac:"max_rate" doc:"bytes of rows to copy in a second at most, \"50MiB\""`
+	Tune    bool      `evac:"tune" default:"false" doc:"tune the target's server for the load, and put its settings back in the end"`
 }
 
 // CopyOutput is what a copy did.
@@ -112,13 +128,35 @@ func (c *Copy) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 
 // options are those of the library for this step, with its saved state.
 func (c *Copy) options(env *step.Env) (pg.CopyOptions, error) {
-	o := pg.CopyOptions{From: c.From, To: c.To, Jobs: c.Jobs, PgDump: c.PgDump, Token: env.Token, Progress: env.Progress}
+	o := pg.CopyOptions{
+		From: c.From, To: c.To, Jobs: c.Jobs, PgDump: c.PgDump, Select: c.selection(), MaxRate: int64(c.MaxRate),
+		Token: env.Token, Progress: env.Progress, Tuning: tuning(env, c.Tune),
+	}
 	if strings.ContainsRune(c.PgDump, filepath.Separator) && !filepath.IsAbs(c.PgDump) {
 		o.PgDump = filepath.Join(env.Dir, c.PgDump)
 	}
 	o.Save = func(ctx context.Context, s pg.CopyState) error { return env.Checkpoint.Save(ctx, s) }
 	_, err := env.Checkpoint.Load(&o.State)
 	return o, err
+}
+
+func (c *Copy) selection() pg.Selection {
+	return pg.Selection{Schemas: c.Schemas, Tables: c.Tables, NotSchemas: c.NotSchemas, NotTables: c.NotTables}
+}
+
+// tuning keeps the account of changed settings in the journal.
+func tuning(env *step.Env, wanted bool) pg.Tuning {
+	t := pg.Tuning{
+		Wanted: wanted,
+		Change: func(ctx context.Context, s pg.ServerChange) error {
+			return env.Settings.Change(ctx, step.Setting{ID: s.Setting, What: s.String(), Old: s.Old, New: s.New})
+		},
+		Restored: env.Settings.Restore,
+	}
+	for _, s := range env.Settings.Changed() {
+		t.Changed = append(t.Changed, pg.ServerChange{Setting: s.ID, Old: s.Old, New: s.New})
+	}
+	return t
 }
 
 // Run implements step.Step.
@@ -145,7 +183,7 @@ func (c *Copy) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output
 // Verify implements step.Step: rows are counted and names looked up. That each
 // row is the same is for postgres_verify to prove.
 func (c *Copy) Verify(ctx context.Context, _ *step.Env, _ step.Done) error {
-	return pg.VerifyCopy(ctx, c.From, c.To, c.Jobs)
+	return pg.VerifyCopy(ctx, c.From, c.To, c.Jobs, c.selection())
 }
 
 // Undo implements step.Undoer.
