@@ -36,6 +36,10 @@ torture: ## kills the conductor at random and at every journal write, hundreds o
 matrix-postgres: ## moves everything between all majors from 9.4 to 18
 	@dir=$$(scripts/fast-tmp) && trap 'rm -rf "$$dir"' EXIT && set -x && TMPDIR="$$dir" go test -count=1 -timeout 30m -tags torture -run TestMatrix ./internal/pg
 
+torture-postgres: ## moves databases while evac, servers, network and disks fail, at hundreds of instants
+	@dir=$$(scripts/fast-tmp) && trap 'rm -rf "$$dir"' EXIT && set -x && TMPDIR="$$dir" \
+	go test -count=1 -timeout 90m -tags torture -run 'TestPostgres' -v ./internal/torture -full
+
 bench-conduct: ## what the conductor itself costs
 	scripts/bench-conduct
 

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"flag"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -11,26 +12,44 @@ import (
 // to its end or is undone, whatever struck it.
 func TestPostgresCopy(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
+	if !*full {
+		var some []pgFault
+		for _, faults := range pgFaults() {
+			some = append(some, faults[rand.IntN(len(faults))])
+		}
+		tortured(t, nil, some, len(some))
+		return
+	}
 	for what, faults := range pgFaults() {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			t.Logf("seed %d", seed)
-			w := newPgWorld(t, rand.New(rand.NewPCG(seed, seed)), nil)
-			w.torture(faults)
+			tortured(t, nil, faults, *pgStrikes)
 		})
 	}
 }
 
-// torture strikes again and again, with each fault as often.
-func (w *pgWorld) torture(faults []pgFault) {
-	w.t.Helper()
-	wanted := 3
-	if *full {
-		wanted = 50
+// tortured makes a world and lets faults strike in it.
+func tortured(t *testing.T, disk *pgDisk, faults []pgFault, strikes int) {
+	t.Helper()
+	seed := *pgSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
 	}
+	t.Logf("again with -seed %d", seed)
+	w := newPgWorld(t, rand.New(rand.NewPCG(seed, seed)), disk)
+	w.torture(faults, strikes)
+}
+
+var (
+	pgSeed    = flag.Uint64("seed", 0, "moves of databases: the dice of an earlier run")
+	pgStrikes = flag.Int("strikes", 50, "moves of databases: how often each thing fails with -full")
+)
+
+// torture strikes again and again, with each fault as often.
+func (w *pgWorld) torture(faults []pgFault, strikes int) {
+	w.t.Helper()
 	began := time.Now()
-	for w.tally.all() < wanted {
+	for w.tally.all() < strikes {
 		m := w.begin(w.random.IntN(3) == 0)
 		through, undo := false, false
 		for range 3 {

@@ -237,9 +237,6 @@ func (m *pgMove) struck(f pgFault, at moment, undo bool) (through bool) {
 	m.readable(e)
 	m.story = append(m.story, fmt.Sprintf("exit %d", e.code))
 	m.emptied = m.emptied || f.empties && !undo && (e.code == 0 || phase == verifying)
-	if hit && e.code == 0 && !undo {
-		m.t.Logf("survived: %s\n%s\n%s\n%s", m.told(), e.stdout, e.stderr, m.w.target.said(offset))
-	}
 	return e.code == 0
 }
 

@@ -47,26 +47,34 @@ type pgServer struct {
 // pgSettings let a test see what a server does, and when.
 var pgSettings = map[string]string{"log_statement": "all", "log_line_prefix": "%a|", "log_min_messages": "log", "autovacuum": "off"}
 
-func newPgServer(t *testing.T, name string, which testenv.Which, change func(*servers.Options)) *pgServer {
+func newPgServer(t *testing.T, name string, which testenv.Which, disk *pgDisk) *pgServer {
 	t.Helper()
 	s := &pgServer{t: t, name: name}
 	s.srv = testenv.OwnPostgres(t, which, func(o *servers.Options) {
 		for name, value := range pgSettings {
 			o.Settings[name] = value
 		}
-		if change != nil {
-			change(o)
+		if disk != nil {
+			o.Dir = filepath.Join(disk.data, "pg")
+			o.InitArgs = []string{"--wal-segsize=1"} // it is full soon
+			o.Settings["min_wal_size"] = "2MB"
 		}
 		s.options = *o
 	})
 	s.options.Port = s.srv.Port
+	if disk != nil {
+		s.stop(servers.Fast)
+		disk.moveWAL(s.srv.DataDir())
+		s.wake()
+	}
 	t.Cleanup(func() { s.stop(servers.Immediate) })
 	s.wire = testenv.NewWire(t, s.srv.DSN("postgres", ""))
 	return s
 }
 
 // newPgWorld makes the world; its database has about 30 MB in the full form.
-func newPgWorld(t *testing.T, random *rand.Rand, change func(*servers.Options)) *pgWorld {
+// The target lies on a disk of its own, if one is given.
+func newPgWorld(t *testing.T, random *rand.Rand, disk *pgDisk) *pgWorld {
 	t.Helper()
 	w := &pgWorld{t: t, random: random, pgDump: testenv.PgDump(t), tally: pgTally{}}
 	w.evac = filepath.Join(t.TempDir(), "evac") // by a name of its own its processes are known
@@ -74,14 +82,14 @@ func newPgWorld(t *testing.T, random *rand.Rand, change func(*servers.Options)) 
 		t.Fatal(err)
 	}
 	w.source = newPgServer(t, "source", testenv.Older, nil)
-	w.target = newPgServer(t, "target", testenv.Newer, change)
-	size := "20"
-	if *full {
-		size = "100"
-	}
+	w.target = newPgServer(t, "target", testenv.Newer, disk)
 	w.source.admin("create database source template template0")
-	w.psql(w.source.dsn("source"), "--set=size="+size, "--file=testdata/bulk.sql")
-	w.psql(w.source.dsn("source"), "--file="+w.everything())
+	if *full {
+		w.psql(w.source.dsn("source"), "--set=size=100", "--file=testdata/bulk.sql")
+		w.psql(w.source.dsn("source"), "--file="+w.everything())
+	} else {
+		w.psql(w.source.dsn("source"), "--set=size=20", "--file=testdata/bulk.sql")
+	}
 	w.facts = w.read(w.source.dsn("source"))
 	w.measure()
 	return w
