@@ -23,6 +23,7 @@ func postgresCases() []testenv.Case {
 		{Kind: "postgres_freeze", Name: "refuse", New: func(t testing.TB) testenv.Subject { return freezeWorld(t, false, []string{"lifecycle_app"}) }, Cuts: 2},
 		{Kind: "postgres_copy", New: copyWorld},
 		{Kind: "postgres_verify", New: verifyWorld},
+		{Kind: "postgres_replica", New: replicaWorld},
 		{Kind: "postgres_promote", New: promoteWorld, Cuts: 4},
 		{Kind: "postgres_warm", New: warmWorld},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
@@ -145,4 +146,38 @@ func (l Local) find(ctx context.Context, major int) (string, error) {
 func serverMajor(ctx context.Context, bin string) (int, error) {
 	d, err := askVersion(ctx, filepath.Join(bin, "postgres"))
 	return d.Major, err
+}
+
+// running tells whether a server runs in the directory.
+func (l Local) running(ctx context.Context, major int) (bool, error) {
+	err := l.pgCtl(ctx, major, "status")
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.As(err, &exit) && (exit.ExitCode() == notRunning || exit.ExitCode() == noDataDir):
+		return false, nil
+	}
+	return false, err
+}
+
+// The exit codes of pg_ctl status.
+const (
+	notRunning = 3
+	noDataDir  = 4
+)
+
+// enters tells whether the account may enter a directory.
+func (a *account) enters(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	switch mode := info.Mode(); {
+	case !ok || !info.IsDir():
+		return true
+	case stat.Uid == a.uid:
+		return mode&0o100 != 0
+	case stat.Gid == a.gid:
+		return mode&0o010 != 0
+	default:
+		return mode&0o001 != 0
+	}
 }

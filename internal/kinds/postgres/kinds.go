@@ -9,6 +9,7 @@ func Kinds() []step.Kind {
 		copyKind(),
 		verifyKind(),
 		warmKind(),
+		replicaKind(),
 		promoteKind(),
 		followKind(),
 		switchKind(),
