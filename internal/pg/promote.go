@@ -64,6 +64,9 @@ type PromoteState struct {
 	// System is the standby's system identifier, Timeline its timeline before.
 	System   string `json:"system,omitempty"`
 	Timeline int64  `json:"timeline,omitempty"`
+	// Restarting is the standby's major version while it may be down, for it is
+	// restarted to read its stop point.
+	Restarting int `json:"restarting,omitempty"`
 	// Reached is set once all is replayed: from then on it is promoted.
 	Reached *PromoteReached `json:"reached,omitempty"`
 }
@@ -100,6 +103,8 @@ type promotion struct {
 	// says why.
 	primary *pgx.Conn
 	silent  error
+	// oldDir is the old primary's data directory, if the user may see it.
+	oldDir string
 }
 
 // Promote makes the standby the primary. It goes on from what is already done.
@@ -134,7 +139,12 @@ func Promote(ctx context.Context, o PromoteOptions) (result PromoteResult, err e
 
 // open connects to both sides.
 func (p *promotion) open(ctx context.Context) (err error) {
-	if p.standby, err = Connect(ctx, p.Database, ConnOptions{Application: promoteApplication, Side: Target}); err != nil {
+	p.standby, err = Connect(ctx, p.Database, ConnOptions{Application: promoteApplication, Side: Target})
+	if err != nil && p.State.Restarting != 0 {
+		p.Progress.Note("starting the standby")
+		err = p.restartServer(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	if p.version, err = Version(ctx, p.standby); err != nil {
@@ -145,10 +155,21 @@ func (p *promotion) open(ctx context.Context) (err error) {
 		return nil
 	}
 	p.primary, err = openPrimary(ctx, p.From)
-	if err == nil || fault.KindOf(err) == fault.Denied || fault.KindOf(err) == fault.Invalid || ctx.Err() != nil {
+	if err == nil {
+		return p.readOldDir(ctx)
+	}
+	if fault.KindOf(err) == fault.Denied || fault.KindOf(err) == fault.Invalid || ctx.Err() != nil {
 		return err
 	}
 	p.silent = err
+	return nil
+}
+
+func (p *promotion) readOldDir(ctx context.Context) error {
+	err := p.primary.QueryRow(ctx, "select current_setting('data_directory')").Scan(&p.oldDir)
+	if err != nil && sqlState(err) != insufficientPrivilege {
+		return fmt.Errorf("read settings of the old primary: %w", err)
+	}
 	return nil
 }
 
@@ -172,7 +193,7 @@ func (p *promotion) prepare(ctx context.Context) (s PromoteState, err error) {
 	}
 	s.Reached = &PromoteReached{Fence: fenced.how, FencedAt: began}
 	if !p.StopAt.Zero() {
-		s.Reached.LSN, err = p.replayTo(ctx, fenced)
+		s.Reached.LSN, s.Reached.Complete, err = p.replayTo(ctx, fenced)
 		return s, err
 	}
 	p.Progress.Note("waiting until the standby has replayed everything")

@@ -74,8 +74,10 @@ type fenced struct {
 	// how says it in words.
 	how string
 	// last is the end of what the old primary ever wrote, "" if nobody can tell;
-	// seen is how far it was when last asked.
+	// open tells that it is not fenced and writes on. seen is how far it was when
+	// last asked.
 	last, seen string
+	open       bool
 }
 
 // fence keeps the old primary from taking writes, and proves that it does not.
@@ -88,7 +90,13 @@ func (p *promotion) fence(ctx context.Context) (fenced, error) {
 		p.Progress.Note("fencing the old primary by command")
 		return p.fenceCommand(ctx)
 	}
-	return fenced{how: "not fenced"}, nil
+	f := fenced{how: "not fenced", open: true}
+	if p.primary == nil {
+		return f, nil
+	}
+	var err error
+	f.last, err = flushed(ctx, p.primary)
+	return f, err
 }
 
 func (p *promotion) fenceConnections(ctx context.Context) (f fenced, err error) {

@@ -99,17 +99,28 @@ func (p *promotion) catchUp(ctx context.Context, f fenced) (lsn, complete string
 	if err != nil {
 		return "", "", err
 	}
+	complete, err = p.complete(ctx, f, s)
+	return s.replayed, complete, err
+}
+
+// complete says why nothing of what the old primary wrote is missing on a
+// standby that has replayed all there is, or "" if the operator accepts that
+// something may be.
+func (p *promotion) complete(ctx context.Context, f fenced, s replayState) (string, error) {
 	if f.last != "" {
-		return s.replayed, fmt.Sprintf("replayed to %s, past the last record of the old primary (%s)", s.replayed, f.last), nil
+		if f.open {
+			return "", nil // it is written on
+		}
+		return fmt.Sprintf("replayed to %s, past the last record of the old primary (%s)", s.replayed, f.last), nil
 	}
 	clean, err := p.shutDownCleanly(ctx, s)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	if clean {
-		return s.replayed, fmt.Sprintf("the old primary shut down in order, and its last record is replayed (%s)", s.replayed), nil
+		return fmt.Sprintf("the old primary shut down in order, and its last record is replayed (%s)", s.replayed), nil
 	}
-	return s.replayed, "", p.mayLose(ctx, f, s)
+	return "", p.mayLose(ctx, f, s)
 }
 
 // awaitReplay waits until must is replayed, or without one, until all that was
@@ -131,8 +142,7 @@ func (p *promotion) awaitReplay(ctx context.Context, must string) (replayState, 
 		case must != "" && s.short == 0, must == "" && s.late == 0 && still >= replayQuiet:
 			return s, nil
 		case still >= replayStall:
-			return s, fault.New(fault.Failed, fmt.Sprintf("the standby has not moved for %s: it has replayed %s, received %s, and must reach %s", replayStall, s.replayed, s.received, must),
-				"look into its log for why it receives or replays nothing")
+			return s, stalled(s, must)
 		}
 		select {
 		case <-ctx.Done():
@@ -140,6 +150,11 @@ func (p *promotion) awaitReplay(ctx context.Context, must string) (replayState, 
 		case <-time.After(replayPause):
 		}
 	}
+}
+
+func stalled(s replayState, must string) error {
+	return fault.New(fault.Failed, fmt.Sprintf("the standby has not moved for %s: it has replayed %s of %s received, and must reach %s", replayStall, s.replayed, s.received, must),
+		"look into its log for why it receives or replays nothing")
 }
 
 // shutdownRecord bounds the size of a checkpoint's record (PostgreSQL source,

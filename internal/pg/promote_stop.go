@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,7 +15,8 @@ import (
 // stopChanges make the standby's replay end at the stop point: at its next
 // start it replays to there and waits.
 func (s StopPoint) changes() []ServerChange {
-	target, value, inclusive := "recovery_target_time", s.Time.UTC().Format("2006-01-02 15:04:05.999999Z07:00"), "on"
+	// A server that starts reads no names of time zones, nor "Z".
+	target, value, inclusive := "recovery_target_time", s.Time.UTC().Format("2006-01-02 15:04:05.999999-07"), "on"
 	if s.LSN != "" {
 		// A position that was read before the mistake is where the next record
 		// begins, which must not be replayed.
@@ -30,74 +32,54 @@ func (s StopPoint) changes() []ServerChange {
 // replayTo replays up to the stop point and not beyond. The standby is
 // restarted for that, since it reads its target only then; what delays it is
 // taken away only when the target is in force.
-func (p *promotion) replayTo(ctx context.Context, f fenced) (lsn string, err error) {
-	if f.last != "" {
-		p.Progress.Note("waiting until the standby has received everything")
-		if err := p.awaitReceived(ctx, f.last); err != nil {
-			return "", err
-		}
-	}
+func (p *promotion) replayTo(ctx context.Context, f fenced) (lsn, complete string, err error) {
 	p.Progress.Note("restarting the standby to stop at " + p.StopAt.String())
 	for _, c := range p.StopAt.changes() {
 		if err := p.alter(ctx, p.standby, c); err != nil {
-			return "", err
+			return "", "", err
 		}
 	}
 	if err := p.restart(ctx); err != nil {
-		return "", err
+		return "", "", err
 	}
 	if err := p.stopInForce(ctx); err != nil {
-		return "", err
+		return "", "", err
 	}
 	if err := run(ctx, p.standby, "alter system set recovery_min_apply_delay = 0"); err != nil {
-		return "", fmt.Errorf("take the standby's delay away: %w", err)
+		return "", "", fmt.Errorf("take the standby's delay away: %w", err)
 	}
 	if err := reload(ctx, p.standby); err != nil {
-		return "", err
+		return "", "", err
 	}
 	p.Progress.Note("replaying to " + p.StopAt.String())
-	return p.awaitStop(ctx)
+	return p.awaitStop(ctx, f)
 }
 
-// awaitReceived waits until the standby holds all that the old primary wrote.
-func (p *promotion) awaitReceived(ctx context.Context, last string) error {
-	since, seen := time.Now(), ""
-	for {
-		var received string
-		var enough bool
-		err := p.standby.QueryRow(ctx, `
-			select coalesce(pg_last_wal_receive_lsn(), '0/0')::text, coalesce(pg_last_wal_receive_lsn() >= $1::text::pg_lsn, false)`, last).Scan(&received, &enough)
-		switch {
-		case err != nil:
-			return fmt.Errorf("read how far the standby is: %w", err)
-		case enough:
-			return nil
-		case received != seen:
-			since, seen = time.Now(), received
-		case time.Since(since) > replayStall:
-			return fault.New(fault.Failed, fmt.Sprintf("the standby has received nothing for %s: it is at %s, the old primary at %s", replayStall, received, last), "look into its log")
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(replayPause):
-		}
-	}
-}
-
-// restart restarts the standby and opens a new session on it.
-func (p *promotion) restart(ctx context.Context) (err error) {
-	if err := hangUp(ctx, p.standby); err != nil {
+// restart restarts the standby and opens a new session on it. A call that is
+// cut off here leaves it down, perhaps: the next one has to know.
+func (p *promotion) restart(ctx context.Context) error {
+	p.State.Restarting = p.version / 100_00
+	if err := p.Save(ctx, p.State); err != nil {
 		return err
 	}
+	err := hangUp(ctx, p.standby)
 	p.standby = nil
+	if err != nil {
+		return err
+	}
+	return p.restartServer(ctx)
+}
+
+func (p *promotion) restartServer(ctx context.Context) (err error) {
 	if p.Local.Restart != "" {
 		err = shell(ctx, p.Local.Restart)
 	} else {
-		err = p.Local.pgCtl(ctx, p.version/100_00, "restart", "-m", "fast", "-t", fmt.Sprint(int(promoteLimit.Seconds())))
+		log := filepath.Join(p.Local.Dir, serverLog)
+		err = p.Local.pgCtl(ctx, p.State.Restarting, "restart", "-m", "fast", "-t", fmt.Sprint(int(promoteLimit.Seconds())), "-l", log)
+		err = fault.Wrap(fault.Failed, "", err, "read "+log)
 	}
 	if err != nil {
-		return fmt.Errorf("restart the standby: %w", err)
+		return fault.Wrap(fault.KindOf(err), "restart the standby", err, "")
 	}
 	ctx, cancel := context.WithTimeout(ctx, promoteLimit)
 	defer cancel()
@@ -108,7 +90,7 @@ func (p *promotion) restart(ctx context.Context) (err error) {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("restart the standby: %w", err)
+			return fault.Wrap(fault.Failed, "restart the standby", err, "")
 		case <-time.After(replayPause):
 		}
 	}
@@ -128,30 +110,32 @@ func (p *promotion) stopInForce(ctx context.Context) error {
 }
 
 // awaitStop waits until replay stands at the stop point, or at the end of all
-// there is if that comes before it.
-func (p *promotion) awaitStop(ctx context.Context) (string, error) {
+// that the old primary wrote if that comes before it. A restarted standby first
+// replays what it has and only then receives more.
+func (p *promotion) awaitStop(ctx context.Context, f fenced) (lsn, complete string, err error) {
 	var last string
 	since := time.Now()
 	for {
-		s, err := replayed(ctx, p.standby, "")
+		s, err := replayed(ctx, p.standby, f.last)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		if s.replayed != last {
 			since, last = time.Now(), s.replayed
 		}
-		if s.paused {
-			return s.replayed, p.notPast(s)
-		}
-		if s.late == 0 && time.Since(since) > stopQuiet {
-			return s.replayed, p.notPast(s) // nothing was written after the stop point
-		}
-		if time.Since(since) > replayStall {
-			return "", fault.New(fault.Failed, fmt.Sprintf("the standby has not moved for %s: it has replayed %s of %s", replayStall, s.replayed, s.received), "look into its log")
+		still := time.Since(since)
+		switch {
+		case s.paused:
+			return s.replayed, fmt.Sprintf("replay stopped at %s, with later records in sight", p.StopAt), p.notPast(s)
+		case f.last != "" && s.short == 0, f.last == "" && s.late == 0 && still > stopQuiet:
+			complete, err = p.complete(ctx, f, s)
+			return s.replayed, complete, errors.Join(err, p.notPast(s))
+		case still > replayStall:
+			return "", "", stalled(s, f.last)
 		}
 		select {
 		case <-ctx.Done():
-			return "", context.Cause(ctx)
+			return "", "", context.Cause(ctx)
 		case <-time.After(replayPause):
 		}
 	}

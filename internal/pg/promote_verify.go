@@ -82,11 +82,9 @@ func (p *promotion) wayBack(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read settings of the standby: %w", err)
 	}
-	dir := "OLD_DATA_DIRECTORY"
-	if p.primary != nil {
-		if err := p.primary.QueryRow(ctx, "select coalesce(current_setting('data_directory', true), $1)", dir).Scan(&dir); err != nil && sqlState(err) != insufficientPrivilege {
-			return nil, fmt.Errorf("read settings of the old primary: %w", err)
-		}
+	dir := p.oldDir
+	if dir == "" {
+		dir = "OLD_DATA_DIRECTORY"
 	}
 	lines := []string{"pg_ctl stop -m fast -D " + dir}
 	if (checksums != "on" && hints != "on") || pages != "on" {

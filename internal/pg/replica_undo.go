@@ -20,6 +20,9 @@ func UndoReplica(ctx context.Context, o ReplicaOptions) (err error) {
 		return nil // nothing was begun
 	}
 	op := fmt.Sprintf("remove replica %q", o.Local.Dir)
+	if err := refusePromoted(o); err != nil {
+		return fault.Wrap(fault.KindOf(err), op, err, "")
+	}
 	r, err := openReplica(ctx, o)
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), op, err, "the slot on the primary must go with it, for it keeps the write-ahead log; if the primary is gone for good: evac skip")
@@ -35,9 +38,6 @@ func (r *replica) undo(ctx context.Context) error {
 		return err
 	}
 	if mine {
-		if err := r.refusePromoted(); err != nil {
-			return err
-		}
 		if err := r.stop(ctx); err != nil {
 			return err
 		}
@@ -50,16 +50,17 @@ func (r *replica) undo(ctx context.Context) error {
 
 // refusePromoted refuses a replica that has become a primary: its files do not
 // say any more that it follows.
-func (r *replica) refusePromoted() error {
-	name := signalFile
-	if r.version < sqlPromote {
-		name = recoveryConf
+func refusePromoted(o ReplicaOptions) error {
+	made, err := exists(filepath.Join(o.Local.Dir, markName))
+	if err != nil || !made || o.State.Base == nil {
+		return err
 	}
-	follows, err := exists(filepath.Join(r.Local.Dir, name))
-	if err == nil && !follows && r.State.Base != nil {
-		err = fault.New(fault.Failed, fmt.Sprintf("it is no replica any more: %q has no %s", r.Local.Dir, name), "evac skip leaves it as it is")
+	for _, name := range []string{signalFile, recoveryConf} {
+		if follows, err := exists(filepath.Join(o.Local.Dir, name)); follows || err != nil {
+			return err
+		}
 	}
-	return err
+	return fault.New(fault.Failed, fmt.Sprintf("it is no replica any more: %q has no %s", o.Local.Dir, signalFile), "evac skip leaves it as it is")
 }
 
 func (r *replica) stop(ctx context.Context) error {
