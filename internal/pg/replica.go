@@ -75,11 +75,11 @@ type ReplicaResult struct {
 	BaseBackup
 	System string
 	Slot   string
-	Lag    Lag
+	Lag    ReplicaLag
 }
 
-// Lag is how far a replica is behind.
-type Lag struct {
+// ReplicaLag is how far a replica is behind.
+type ReplicaLag struct {
 	// Bytes of write-ahead log that are not replayed, and Received not received.
 	Bytes, Received int64
 	// Behind is the age of the newest commit that is replayed, if more have

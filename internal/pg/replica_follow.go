@@ -48,25 +48,25 @@ const (
 
 // awaitFollowing waits until the replica streams and has replayed (a delayed
 // one: received) all that the primary had written when the waiting began.
-func (r *replica) awaitFollowing(ctx context.Context) (Lag, error) {
+func (r *replica) awaitFollowing(ctx context.Context) (ReplicaLag, error) {
 	var aim, last string
 	if err := r.primary.QueryRow(ctx, "select pg_current_wal_flush_lsn()::text").Scan(&aim); err != nil {
-		return Lag{}, fmt.Errorf("read the position of the primary: %w", err)
+		return ReplicaLag{}, fmt.Errorf("read the position of the primary: %w", err)
 	}
 	since := time.Now()
 	for {
 		seen, err := r.look(ctx, aim)
 		if seen.follows {
-			return seen.Lag, nil
+			return seen.ReplicaLag, nil
 		}
 		if ctx.Err() != nil {
-			return Lag{}, context.Cause(ctx)
+			return ReplicaLag{}, context.Cause(ctx)
 		}
 		if seen.at != last {
 			since, last = time.Now(), seen.at
 		}
 		if fault.KindOf(err) == fault.Denied || time.Since(since) > followStall {
-			return Lag{}, errors.Join(err, fault.New(fault.Failed, fmt.Sprintf("the replica does not follow (%s)", seen), "read its log: "+filepath.Join(r.Local.Dir, serverLog)))
+			return ReplicaLag{}, errors.Join(err, fault.New(fault.Failed, fmt.Sprintf("the replica does not follow (%s)", seen), "read its log: "+filepath.Join(r.Local.Dir, serverLog)))
 		}
 		select {
 		case <-ctx.Done():
@@ -77,7 +77,7 @@ func (r *replica) awaitFollowing(ctx context.Context) (Lag, error) {
 
 // following is what is seen of a replica on both sides.
 type following struct {
-	Lag
+	ReplicaLag
 	standby bool
 	system  string
 	// state is that of the primary's sender, at the replica's position.
@@ -128,7 +128,7 @@ const verifyLimit = 30 * time.Second
 
 // VerifyReplica proves from outside that the replica of that system identifier
 // follows now.
-func VerifyReplica(ctx context.Context, o ReplicaOptions, system string) (lag Lag, err error) {
+func VerifyReplica(ctx context.Context, o ReplicaOptions, system string) (lag ReplicaLag, err error) {
 	r, err := openReplica(ctx, o)
 	if err != nil {
 		return lag, err

@@ -108,9 +108,6 @@ func (r *replica) dropSlot(ctx context.Context) error {
 	}
 }
 
-// objectInUse is the SQLSTATE of a slot that was taken meanwhile.
-const objectInUse = "55006"
-
 // remove removes the files, and the directory if the replica made it.
 func (r *replica) remove() error {
 	for _, dir := range r.directories() {
