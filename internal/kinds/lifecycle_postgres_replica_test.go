@@ -23,7 +23,7 @@ func replicaWorld(t testing.TB) testenv.Subject {
 	dir, port := filepath.Join(testenv.ServerDir(t), "replica"), testenv.FreePort(t)
 	t.Cleanup(func() {
 		testenv.StopServer(t, primary.Install.Bin, dir)
-		dropSlots(t, from)
+		dropPhysicalSlots(t, from)
 	})
 	return testenv.Subject{
 		Step: func() step.Step {
@@ -41,8 +41,8 @@ func replicaWorld(t testing.TB) testenv.Subject {
 	}
 }
 
-// dropSlots drops what a world has left at its end, as soon as nobody uses it.
-func dropSlots(t testing.TB, db secret.DSN) {
+// dropPhysicalSlots drops what a world has left at its end, as soon as nobody uses it.
+func dropPhysicalSlots(t testing.TB, db secret.DSN) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
