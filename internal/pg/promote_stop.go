@@ -74,7 +74,7 @@ func (p *promotion) restartServer(ctx context.Context) (err error) {
 	if p.Local.Restart != "" {
 		err = shell(ctx, p.Local.Restart)
 	} else {
-		log := filepath.Join(p.Local.Dir, serverLog)
+		log := filepath.Join(p.Local.Dir, replicaLog)
 		err = p.Local.pgCtl(ctx, p.State.Restarting, "restart", "-m", "fast", "-t", fmt.Sprint(int(promoteLimit.Seconds())), "-l", log)
 		err = fault.Wrap(fault.Failed, "", err, "read "+log)
 	}

@@ -21,7 +21,7 @@ const (
 	signalFile   = "standby.signal" // from version 12 on
 	recoveryConf = "recovery.conf"  // before
 	passFile     = "evac-replica.pgpass"
-	serverLog    = "evac-replica.log"
+	replicaLog   = "evac-replica.log"
 )
 
 // configure writes what makes the copied files a standby of the primary. The

@@ -31,8 +31,8 @@ func (r *replica) start(ctx context.Context) error {
 	if running || err != nil {
 		return err
 	}
-	err = r.Local.pgCtl(ctx, r.version/100_00, "start", "-t", fmt.Sprint(int(startLimit.Seconds())), "-l", filepath.Join(r.Local.Dir, serverLog))
-	return fault.Wrap(fault.Failed, "start the replica", err, "read "+filepath.Join(r.Local.Dir, serverLog))
+	err = r.Local.pgCtl(ctx, r.version/100_00, "start", "-t", fmt.Sprint(int(startLimit.Seconds())), "-l", filepath.Join(r.Local.Dir, replicaLog))
+	return fault.Wrap(fault.Failed, "start the replica", err, "read "+filepath.Join(r.Local.Dir, replicaLog))
 }
 
 func (r *replica) openOwn(ctx context.Context) (*pgx.Conn, error) {
@@ -66,7 +66,7 @@ func (r *replica) awaitFollowing(ctx context.Context) (ReplicaLag, error) {
 			since, last = time.Now(), seen.at
 		}
 		if fault.KindOf(err) == fault.Denied || time.Since(since) > followStall {
-			return ReplicaLag{}, errors.Join(err, fault.New(fault.Failed, fmt.Sprintf("the replica does not follow (%s)", seen), "read its log: "+filepath.Join(r.Local.Dir, serverLog)))
+			return ReplicaLag{}, errors.Join(err, fault.New(fault.Failed, fmt.Sprintf("the replica does not follow (%s)", seen), "read its log: "+filepath.Join(r.Local.Dir, replicaLog)))
 		}
 		select {
 		case <-ctx.Done():
