@@ -34,7 +34,7 @@ torture: ## kills the conductor at random and at every journal write, hundreds o
 	go test -count=1 -timeout 60m -tags torture -run 'TestTorture' -v ./internal/torture -full
 
 matrix-postgres: ## moves everything between all majors from 9.4 to 18
-	@dir=$$(scripts/fast-tmp) && trap 'rm -rf "$$dir"' EXIT && set -x && TMPDIR="$$dir" go test -count=1 -timeout 30m -tags torture -run TestMatrix ./internal/pg
+	@dir=$$(scripts/fast-tmp) && trap 'rm -rf "$$dir"' EXIT && set -x && TMPDIR="$$dir" go test -count=1 -timeout 30m -tags torture -v -run TestMatrix ./internal/pg
 
 torture-postgres: ## moves databases while evac, servers, network and disks fail, at hundreds of instants
 	@dir=$$(scripts/fast-tmp) && trap 'rm -rf "$$dir"' EXIT && set -x && TMPDIR="$$dir" \
