@@ -49,7 +49,7 @@ type rights struct {
 	standby, super, owner, roles, stats, signal bool
 	counting                                    bool // of rows, track_counts
 	// strangers are the roles that may connect and that the user is no member
-	// of: without stats it does not see what their sessions do, and without
+	// of (before 9.5, where that is of no avail: all others): without stats it does not see what their sessions do, and without
 	// signal it may not end them.
 	strangers []string
 }
@@ -69,7 +69,9 @@ func (f *freezer) rights(ctx context.Context) (r rights, err error) {
 			false, --[<9.6]
 			current_setting('track_counts')::boolean,
 			array(select r.rolname::text from pg_catalog.pg_roles r where r.rolcanlogin and not r.rolsuper
-				and not pg_has_role(r.oid, 'usage') and has_database_privilege(r.oid, d.oid, 'connect') order by 1)
+				and not pg_has_role(r.oid, 'usage') --[9.5+]
+				and r.rolname <> current_user --[<9.5]
+				and has_database_privilege(r.oid, d.oid, 'connect') order by 1)
 		from pg_catalog.pg_database d, pg_catalog.pg_roles u
 		where d.datname = current_database() and u.rolname = current_user`)).
 		Scan(&r.role, &r.standby, &r.super, &r.owner, &r.roles, &r.stats, &r.signal, &r.counting, &r.strangers)
@@ -79,14 +81,22 @@ func (f *freezer) rights(ctx context.Context) (r rights, err error) {
 	return r, nil
 }
 
-// grant names what gives a right: a predefined role, or on a server older than
-// that the roles themselves that connect.
-func (r rights) grant(predefined string, since int) string {
-	if r.version >= since {
-		return predefined
+// seeing is what gives the user a right over other users' sessions: a
+// predefined role; before there was one, membership in the roles that connect;
+// before 9.5 nothing.
+func (r rights) seeing(predefined string, since int) string {
+	switch {
+	case r.version >= since:
+		return "grant " + predefined + " to " + Quote(r.role)
+	case r.version >= firstMembersSee:
+		return "grant " + quoteEach(r.strangers) + " to " + Quote(r.role)
 	}
-	return quoteEach(r.strangers)
+	return "connect as a superuser"
 }
+
+// firstMembersSee is the first version where members of a role see and end its
+// sessions.
+const firstMembersSee = 9_05_00
 
 // quoteEach lists names as SQL does.
 func quoteEach(names []string) string {
@@ -115,8 +125,8 @@ func (f *freezer) refuse(ctx context.Context, o FreezeOptions) error {
 	}
 	need(r.owner, "does not own the database", fmt.Sprintf("connect as its owner, or: alter database %s owner to %s", Quote(f.database), role))
 	foreign := " the sessions of " + quoteEach(r.strangers)
-	need(r.stats || len(r.strangers) == 0, "may not see"+foreign, "grant "+r.grant("pg_read_all_stats", 10_00_00)+" to "+role)
-	need(r.signal || len(r.strangers) == 0, "may not end"+foreign, "grant "+r.grant("pg_signal_backend", 9_06_00)+" to "+role)
+	need(r.stats || len(r.strangers) == 0, "may not see"+foreign, r.seeing("pg_read_all_stats", 10_00_00))
+	need(r.signal || len(r.strangers) == 0, "may not end"+foreign, r.seeing("pg_signal_backend", 9_06_00))
 	need(!o.Strict, "is no superuser, and would be shut out itself by strict", "connect as a superuser, or leave strict out")
 	if !r.counting {
 		wrong = append(wrong, fault.New(fault.Invalid, "the server does not count rows (track_counts is off)", "alter system set track_counts = on; select pg_reload_conf()"))

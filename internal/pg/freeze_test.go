@@ -137,47 +137,51 @@ func TestFreezeUnderFire(t *testing.T) {
 	for _, which := range []testenv.Which{testenv.Older, testenv.Newer} {
 		t.Run(string(which), func(t *testing.T) {
 			t.Parallel()
-			srv := quietCluster(t, which)
-			z := &frozen{dsn: testenv.Database(t, srv)}
-			once(t, z.dsn, "create table orders (n bigint primary key)")
-			c := newCrowd(t, 50, z.dsn, "")
-			eventually(t, "writers at work", func() bool { return c.sent.Load() > 1000 })
-
-			got, err := z.freeze(t.Context(), false)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.Terminated < 50 || !strings.HasPrefix(got.Proof.Method, "no transaction ended") {
-				t.Errorf("result %+v", got)
-			}
-			reader := dial(t, z.dsn)
-			before := numbers(t, reader)
-			already := c.refused.Load()
-			eventually(t, "writers back and refused", func() bool { return c.refused.Load() > already+500 })
-			c.stop()
-			c.done.Wait()
-			after := numbers(t, reader)
-			if diff := cmp.Diff(before, after); diff != "" {
-				t.Errorf("written after the freeze had returned:\n%s", diff)
-			}
-			c.acked.Range(func(n, _ any) bool {
-				if !after[n.(int64)] {
-					t.Errorf("order %d was acknowledged and is not there", n)
-				}
-				return true
-			})
-			if _, err := ProveFrozen(t.Context(), z.dsn, FreezeOptions{}, got.Proof.Mark); err != nil {
-				t.Error(err)
-			}
-
-			if err := z.unfreeze(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			once(t, z.dsn, "insert into orders values (-1)")
-			if _, err := ProveFrozen(t.Context(), z.dsn, FreezeOptions{}, got.Proof.Mark); err == nil {
-				t.Error("an open database was proved frozen")
-			}
+			freezeUnderFire(t, which)
 		})
+	}
+}
+
+func freezeUnderFire(t *testing.T, which testenv.Which) {
+	srv := quietCluster(t, which)
+	z := &frozen{dsn: testenv.Database(t, srv)}
+	once(t, z.dsn, "create table orders (n bigint primary key)")
+	c := newCrowd(t, 50, z.dsn, "")
+	eventually(t, "writers at work", func() bool { return c.sent.Load() > 1000 })
+
+	got, err := z.freeze(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Terminated < 50 || !strings.HasPrefix(got.Proof.Method, "no transaction ended") {
+		t.Errorf("result %+v", got)
+	}
+	reader := dial(t, z.dsn)
+	before := numbers(t, reader)
+	already := c.refused.Load()
+	eventually(t, "writers back and refused", func() bool { return c.refused.Load() > already+500 })
+	c.stop()
+	c.done.Wait()
+	after := numbers(t, reader)
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("written after the freeze had returned:\n%s", diff)
+	}
+	c.acked.Range(func(n, _ any) bool {
+		if !after[n.(int64)] {
+			t.Errorf("order %d was acknowledged and is not there", n)
+		}
+		return true
+	})
+	if _, err := ProveFrozen(t.Context(), z.dsn, FreezeOptions{}, got.Proof.Mark); err != nil {
+		t.Error(err)
+	}
+
+	if err := z.unfreeze(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	once(t, z.dsn, "insert into orders values (-1)")
+	if _, err := ProveFrozen(t.Context(), z.dsn, FreezeOptions{}, got.Proof.Mark); err == nil {
+		t.Error("an open database was proved frozen")
 	}
 }
 
@@ -217,7 +221,11 @@ func TestFreezeNamesWhoWritesAllTheSame(t *testing.T) {
 
 func TestProveFrozenFindsALateWriter(t *testing.T) {
 	t.Parallel()
-	z := &frozen{dsn: testenv.Database(t, testenv.OwnPostgres(t, testenv.Older, nil))}
+	findsALateWriter(t, testenv.Older)
+}
+
+func findsALateWriter(t *testing.T, which testenv.Which) {
+	z := &frozen{dsn: testenv.Database(t, testenv.OwnPostgres(t, which, nil))}
 	once(t, z.dsn, "create table orders (n bigint primary key)")
 	got, err := z.freeze(t.Context(), false)
 	if err != nil {

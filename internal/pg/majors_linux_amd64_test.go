@@ -1,8 +1,14 @@
 package pg
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/testenv"
 )
@@ -54,5 +60,83 @@ func TestVerifyFloatsBetweenMajors(t *testing.T) {
 		update f set parts = '[1:2]={"(,)","(0.1,x)"}' where id = 11`)
 	if got := headcount(t, source, target, enough); got.Data.Different != 11 {
 		t.Errorf("unequal sides: %+v %v", got.Data, got.Differences)
+	}
+}
+
+func TestFreeze94(t *testing.T) {
+	t.Run("under fire", func(t *testing.T) { t.Parallel(); freezeUnderFire(t, "9.4") })
+	t.Run("a late writer", func(t *testing.T) { t.Parallel(); findsALateWriter(t, "9.4") })
+	t.Run("by an owner", func(t *testing.T) {
+		t.Parallel()
+		srv := testenv.OwnPostgres(t, "9.4", nil)
+		db := testenv.Database(t, srv)
+		name := databaseOf(t, db)
+		once(t, db, "create role app login; create role owner login; grant app to owner; alter database "+Quote(name)+" owner to owner")
+		_, err := PlanFreeze(t.Context(), srv.DSN(name, "owner"), FreezeOptions{})
+		if err == nil || !strings.Contains(err.Error(), `may not see the sessions of "app"`) || fault.Hints(err)[0] != "connect as a superuser" {
+			t.Errorf("refusal %v with hints %q", err, fault.Hints(err))
+		}
+	})
+}
+
+// Before 9.6 no role stands for the right to see and end sessions: the owner
+// must be a member of the roles that connect.
+func TestFreezeByAnOwner95(t *testing.T) {
+	t.Parallel()
+	srv := testenv.OwnPostgres(t, "9.5", nil)
+	db := testenv.Database(t, srv)
+	name := databaseOf(t, db)
+	once(t, db, "create table orders (n int); create role owner login; create role app login; alter database "+Quote(name)+" owner to owner")
+	z := &frozen{dsn: srv.DSN(name, "owner")}
+	_, err := PlanFreeze(t.Context(), z.dsn, FreezeOptions{})
+	if err == nil || !strings.Contains(err.Error(), `may not see the sessions of "app"`) || fault.Hints(err)[0] != `grant "app" to "owner"` {
+		t.Errorf("refusal %v with hints %q", err, fault.Hints(err))
+	}
+	once(t, db, "grant app to owner")
+	app := dial(t, srv.DSN(name, "app"))
+	eventually(t, "superusers gone", func() bool { _, err := PlanFreeze(t.Context(), z.dsn, FreezeOptions{}); return err == nil })
+	got, err := z.freeze(t.Context(), false)
+	if err != nil || got.Terminated != 1 {
+		t.Fatalf("result %+v, %v", got, err)
+	}
+	if err := app.Ping(t.Context()); err == nil {
+		t.Error("the session from before the freeze lives on")
+	}
+	if err := z.unfreeze(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A copy from 9.4 that was cut off goes on with what it has, and starts over
+// once the source was written.
+func TestResumeFrom94(t *testing.T) {
+	t.Parallel()
+	tr := newTripOn(t, testenv.Database(t, quietServer(t, "9.4")), testenv.Database(t, quietServer(t, "9.5")), oldEverything)
+	cut := errors.New("cut off")
+	keep := tr.Save
+	tr.Save = func(context.Context, CopyState) error { return cut }
+	again := func(want string) {
+		t.Helper()
+		if _, err := Copy(t.Context(), tr.CopyOptions); !errors.Is(err, cut) {
+			t.Fatal(err)
+		}
+		if want != "" && !tr.notes.noting(want) {
+			t.Errorf("notes do not say %q: %q", want, tr.notes.notes)
+		}
+	}
+	again("")
+	again("going on where the copy was cut off")
+	once(t, tr.From, "update app.no_key set b = 'written meanwhile'")
+	tr.Save = keep
+	tr.copy(t)
+	if !tr.notes.noting("started over: the source was written") {
+		t.Errorf("notes do not say that it starts over: %q", tr.notes.notes)
+	}
+	if diff := cmp.Diff(oldFingerprint(t, tr.From), oldFingerprint(t, tr.To)); diff != "" {
+		t.Errorf("source (-) and target (+):\n%s", diff)
+	}
+	got, err := Warm(t.Context(), warming(tr.To))
+	if err != nil || got.HotPercent != 100 {
+		t.Errorf("warm: %+v, %v", got, err)
 	}
 }
