@@ -18,6 +18,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/servers"
 	"github.com/evac-io/evac/internal/testenv"
 )
 
@@ -31,6 +33,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"get":       get,
 		"free-port": freePort,
 		"postgres":  postgres,
+		"locked":    locked,
 		"runid":     runID,
 		"edit":      edit,
 		"tamper":    tamper,
@@ -225,6 +228,13 @@ type testKey struct{}
 func postgres(ts *testscript.TestScript, _ bool, args []string) {
 	t := testOf(ts)
 	ts.Setenv(args[0], testenv.Database(t, testenv.Postgres(t, testenv.Which(args[1]))).Reveal())
+}
+
+// locked NAME PASSWORD sets a variable to the connection string of a server that
+// asks for a password, with that one, which is wrong.
+func locked(ts *testscript.TestScript, _ bool, args []string) {
+	srv := testenv.OwnPostgres(testOf(ts), testenv.Older, func(o *servers.Options) { o.Password, o.Templates = secret.New("right-one"), "" })
+	ts.Setenv(args[0], strings.Replace(srv.DSN("postgres", "").Reveal(), "right-one", args[1], 1))
 }
 
 // runid NAME sets a variable to the newest run.

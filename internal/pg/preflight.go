@@ -27,9 +27,6 @@ type CopySurvey struct {
 	// open among them.
 	Facts    []Fact
 	Warnings []string
-	// Keyless are the tables whose rows logical replication cannot tell apart,
-	// "public.orders"; only CheckFollow looks for them.
-	Keyless []string
 }
 
 // Fact is one thing that a check saw.
@@ -43,7 +40,7 @@ func CheckCopy(ctx context.Context, o CopyOptions) (CopySurvey, error) {
 }
 
 // CheckFollow is CheckCopy for a copy that logical replication follows: it
-// looks also at what that needs of both servers and of the tables.
+// looks also at what that needs of both servers.
 func CheckFollow(ctx context.Context, o CopyOptions) (CopySurvey, error) {
 	return look(ctx, preflight{CopyOptions: o, follow: true})
 }
@@ -83,7 +80,7 @@ func (p *preflight) checks() []func(context.Context) error {
 		p.oddities, p.sequences, p.removedSettings, p.settings, p.surroundings, p.activity, p.space,
 	}
 	if p.follow {
-		checks = append(checks, p.followSource, p.followTarget, p.followTables, p.reachable)
+		checks = append(checks, p.followSource, p.followTarget)
 	}
 	return append(checks, p.ways)
 }
@@ -137,16 +134,17 @@ func (s *place) texts(ctx context.Context, what, sql string, args ...any) ([]str
 	return list, nil
 }
 
-// name is how the place's server is called in facts.
-func (s *place) name() string {
-	name := "PostgreSQL " + versionName(s.version)
+// kept says by whom the place's server is kept, if that is known, and whether
+// it is a standby.
+func (s *place) kept() string {
+	text := ""
 	if s.provider.name != "" {
-		name += ", " + s.provider.name
+		text = fmt.Sprintf("; the %s is of %s", s.side, s.provider.name)
 	}
 	if s.standby {
-		name += ", a standby"
+		text += fmt.Sprintf("; the %s is a standby", s.side)
 	}
-	return name
+	return text
 }
 
 // ours is SQL: the object is the users' own, not initdb's and of no extension.

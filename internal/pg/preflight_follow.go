@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/evac-io/evac/internal/fault"
 )
@@ -57,7 +54,7 @@ func (p *preflight) slotLimit(ctx context.Context) error {
 		return err
 	}
 	if limit[0] == "-1" {
-		p.warn("the source keeps all write-ahead log that is not yet followed (max_slot_wal_keep_size is -1): watch its disk as long as the target follows; alter system set max_slot_wal_keep_size = '…' bounds it")
+		p.warn("the source keeps all write-ahead log that is not yet followed (max_slot_wal_keep_size is -1): watch its disk as long as the target follows, or bound it: %s", p.source.provider.change("max_slot_wal_keep_size", "SIZE"))
 	} else {
 		p.fact("slot", "the source keeps at most %s of write-ahead log for a slot; one that lags further is lost", limit[0])
 	}
@@ -85,9 +82,7 @@ func (p *preflight) mayReplicate(ctx context.Context) error {
 		wrong = append(wrong, fault.New(fault.Denied, fmt.Sprintf("user %q may not make a publication on the source", p.source.user),
 			fmt.Sprintf("grant create on database %s to %s", Quote(p.source.database), Quote(p.source.user))))
 	}
-	others, err := p.source.texts(ctx, "tables", "select c.oid::regclass::text"+tablesFrom+"c.relkind in ('r', 'p') and c.relpersistence = 'p' and not pg_has_role(c.relowner, 'usage') and "+ours("pg_class", "c.oid")+" order by 1")
-	return errors.Join(append(wrong, err, refused(fault.Denied, others, "the source's user does not own, and so cannot publish, %s",
-		fmt.Sprintf("grant OWNER to %s, for each owner of a table", Quote(p.source.user))))...)
+	return errors.Join(wrong...)
 }
 
 // room refuses a server on which less is free of something than is needed.
@@ -133,53 +128,4 @@ func (p *preflight) followTarget(ctx context.Context) error {
 		wrong = fault.New(fault.Denied, fmt.Sprintf("user %q may not subscribe on the target", p.target.user), hint)
 	}
 	return errors.Join(err, wrong)
-}
-
-// followTables names the tables whose rows logical replication cannot tell
-// apart.
-func (p *preflight) followTables(ctx context.Context) (err error) {
-	if p.source.version < firstPublication {
-		return nil
-	}
-	p.survey.Keyless, err = p.source.texts(ctx, "tables", "select c.oid::regclass::text"+tablesFrom+`c.relkind = 'r' and c.relpersistence = 'p' and `+ours("pg_class", "c.oid")+`
-		and (c.relreplident = 'n' or c.relreplident = 'd' and not exists (select from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisprimary)) order by 1`)
-	return err
-}
-
-// reachable tries whether the target's server can open a connection to the
-// source, as a subscription would: without a password, inside a transaction
-// that is taken back. An answer of the source proves the way there, also a
-// refusal for lack of a password. Only a superuser may try so.
-func (p *preflight) reachable(ctx context.Context) error {
-	if !p.target.super || p.target.standby || p.source.version < firstPublication {
-		p.warn("whether the target's server reaches the source cannot be tried before by a user that is no superuser: from the target's network, psql '%s' must get in", p.From)
-		return nil
-	}
-	tx, err := p.target.conn.Begin(ctx)
-	if err != nil {
-		return fmt.Errorf("try the way from target to source: %w", err)
-	}
-	_, tried := tx.Exec(ctx, fmt.Sprintf("create subscription evac_way connection %s publication evac_way with (create_slot = false, enabled = false)", Literal(p.From.WithoutPassword())), pgx.QueryExecModeSimpleProtocol)
-	if err := tx.Rollback(ctx); err != nil {
-		return fmt.Errorf("try the way from target to source: %w", err)
-	}
-	return p.reached(tried)
-}
-
-// reached judges what the try to connect ended with.
-func (p *preflight) reached(tried error) error {
-	text := reasonOf(tried)
-	says := func(word string) bool { return strings.Contains(text, word) }
-	switch {
-	case tried == nil, says("no password supplied"), says("password authentication failed"):
-		p.fact("way to the source", "the target's server reaches %s", p.From)
-		return nil
-	case code(tried) == "42501":
-		return fault.Wrap(fault.Denied, "try the way from target to source", tried, "")
-	case says("FATAL"):
-		return fault.New(fault.Denied, fmt.Sprintf("the source turns the target's server away: %s", firstLine(text)),
-			"let the target's address in for databases and replication, in pg_hba.conf or the provider's firewall")
-	}
-	return fault.New(fault.Failed, fmt.Sprintf("the target's server does not reach %s: %s", p.From, firstLine(text)),
-		"open the way in firewalls and security groups; name the source by an address that the target's network knows")
 }

@@ -57,6 +57,11 @@ func oddities() []oddity {
 			text: "indexes are invalid and are left out: %s; on the source: reindex index INDEX, or drop it"},
 		{query: "select o.conrelid::regclass || ' ' || quote_ident(o.conname) from pg_catalog.pg_constraint o where not o.convalidated and o.conrelid >= 16384 order by 1",
 			text: "constraints are NOT VALID, and stay so: %s; their rows were never checked (on the source: alter table TABLE validate constraint NAME)"},
+		{query: reorderedColumns, text: "tables that inherit have columns in another order than a dump makes: %s; in the copy those of the parent come first, which an insert without column names feels"},
+		{until: noLooseNulls, query: `select c.oid::regclass || '.' || quote_ident(a.attname) from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
+				join pg_catalog.pg_attribute a on a.attrelid = i.inhrelid join pg_catalog.pg_attribute p on p.attrelid = i.inhparent and p.attname = a.attname
+				where p.attnotnull and not a.attnotnull and a.attnum > 0 and not a.attisdropped and p.attnum > 0 order by 1`,
+			text: "columns may be null where their parent's may not, which a dump cannot say: %s", hint: "on the source: alter table CHILD alter column COLUMN set not null"},
 		{query: "select format('%I.%I', n.nspname, c.relname)" + tablesFrom + "c.relkind = 'r' and c.relpersistence = 'u' and " + ours("pg_class", "c.oid") + " order by 1",
 			text: "unlogged tables: %s; a crash of either server empties them"},
 		{query: "select format('%s (%s)', s.srvname, array_to_string(array(select o from unnest(s.srvoptions) o where split_part(o, '=', 1) in ('host', 'hostaddr', 'port', 'dbname', 'server', 'servername', 'address')), ' ')) from pg_catalog.pg_foreign_server s where exists (select from pg_catalog.pg_foreign_table f where f.ftserver = s.oid) order by 1",

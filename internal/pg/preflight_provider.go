@@ -57,6 +57,14 @@ func (p provider) set(name, value string) string {
 	return fmt.Sprintf(p.where, fmt.Sprintf(p.shape, name, value))
 }
 
+// change is the line that sets a parameter which takes effect at once.
+func (p provider) change(name, value string) string {
+	if p.name == "" {
+		return fmt.Sprintf("alter system set %s = '%s'; select pg_reload_conf()", name, value)
+	}
+	return p.set(name, value)
+}
+
 // setLogical is the line that makes a server write what logical replication
 // needs.
 func (p provider) setLogical() string {

@@ -13,7 +13,7 @@ import (
 // and finds the pg_dump to use.
 func (p *preflight) servers(ctx context.Context) (err error) {
 	p.survey.SourceVersion, p.survey.TargetVersion = versionName(p.source.version), versionName(p.target.version)
-	p.fact("move", "%s → %s: %s", p.source.name(), p.target.name(), direct(p.source.version, p.target.version))
+	p.fact("move", "%s%s%s", direct(p.source.version, p.target.version), p.source.kept(), p.target.kept())
 	if p.target.standby {
 		err = fault.New(fault.Failed, "the target is a standby, which takes no writes", "connect to its primary")
 	}

@@ -110,8 +110,8 @@ func (v setting) String() string {
 	if err != nil || v.unit == "" || n <= 0 {
 		return strconv.Quote(v.value)
 	}
-	if unit, err := humanize.ParseBytes(strings.Replace(v.unit, "kB", "KiB", 1)); err == nil {
-		return humanize.IBytes(uint64(n) * unit)
+	if size, is := map[string]uint64{"B": 1, "kB": 1 << 10, "8kB": 8 << 10, "MB": 1 << 20, "16MB": 16 << 20}[v.unit]; is {
+		return humanize.IBytes(uint64(n) * size)
 	}
 	unit := v.unit
 	if unit == "min" {
@@ -128,7 +128,8 @@ func (v setting) String() string {
 func (p *preflight) removedSettings(ctx context.Context) error {
 	unknown := func(query string) ([]string, error) {
 		return p.missing(ctx, query, "settings", `select u from unnest($1::text[]) u
-			where split_part(u, ': ', 2) like '%.%' or lower(split_part(u, ': ', 2)) in (select lower(name) from pg_catalog.pg_settings)`)
+			where split_part(u, ': ', 2) like '%.%' or lower(split_part(u, ': ', 2)) in ('force_parallel_mode', 'ssl_ecdh_curve') -- old names that servers take
+			or lower(split_part(u, ': ', 2)) in (select lower(name) from pg_catalog.pg_settings)`)
 	}
 	functions, err := unknown(`select p.oid::regprocedure || ': ' || split_part(c, '=', 1) from pg_catalog.pg_proc p cross join lateral unnest(p.proconfig) c where ` + ours("pg_proc", "p.oid"))
 	if err != nil {

@@ -51,7 +51,11 @@ func (p *preflight) ways(ctx context.Context) error {
 		return err
 	}
 	if closed == "" {
-		p.fact("way: copy and follow", "no writes for seconds, after about %s of copying while users work", about(long))
+		keyless, err := p.keyless(ctx)
+		if err != nil {
+			return err
+		}
+		p.fact("way: copy and follow", "no writes for seconds, after about %s of copying while users work%s; its own check tries whether the target's server reaches the source", about(long), keyless)
 	} else {
 		p.fact("way: copy and follow", "closed: %s", closed)
 	}
@@ -85,6 +89,16 @@ func (p *preflight) followClosed(ctx context.Context) (string, error) {
 		return fmt.Sprintf("the source's wal_level is %s, want logical: %s", level, p.source.provider.setLogical()), nil
 	}
 	return "", nil
+}
+
+// keyless names the tables whose rows replication cannot find without more.
+func (p *preflight) keyless(ctx context.Context) (string, error) {
+	tables, err := p.source.texts(ctx, "tables", "select c.oid::regclass::text"+tablesFrom+`c.relkind = 'r' and c.relpersistence = 'p' and `+ours("pg_class", "c.oid")+`
+		and (c.relreplident = 'n' or c.relreplident = 'd' and not exists (select from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisprimary)) order by 1`)
+	if err != nil || len(tables) == 0 {
+		return "", err
+	}
+	return "; tables without a key need one first, or their whole rows as identity: " + some(tables), nil
 }
 
 // wayInPlace tells of pg_upgrade on a restored snapshot of the source's disk.

@@ -179,13 +179,27 @@ func (n CheckNode) writePlan(p *Paper) {
 		}
 		p.hang(strings.Repeat(" ", nodeIndent+labels+1)+"- ", text.Clean(action.Text))
 	}
-	facts := make([]string, len(n.Plan.Facts))
-	for i, fact := range n.Plan.Facts {
-		facts[i] = fact.Name + ": " + fact.Value
-	}
-	p.field(nodeIndent, "Sees", text.Clean(strings.Join(facts, "; ")))
+	writeFacts(p, n.Plan.Facts)
 	for _, warning := range n.Plan.Warnings {
 		p.field(nodeIndent, "Warning", p.mark(MarkWatch)+" "+text.Clean(warning))
+	}
+}
+
+// factsInLine is how many facts stand together; more have a line each.
+const factsInLine = 3
+
+func writeFacts(p *Paper, facts []step.Fact) {
+	lines := make([]string, len(facts))
+	for i, fact := range facts {
+		lines[i] = fact.Name + ": " + fact.Value
+	}
+	if len(lines) <= factsInLine {
+		lines = []string{strings.Join(lines, "; ")}
+	}
+	label := "Sees"
+	for _, line := range lines {
+		p.field(nodeIndent, label, text.Clean(line))
+		label = ""
 	}
 }
 
