@@ -151,19 +151,24 @@ func (t *target) refuseFull(ctx context.Context, kept []string) error {
 }
 
 // publicUndo gives the statement block that puts the schema public back as it
-// is now.
-func (t *target) publicUndo(ctx context.Context) (string, error) {
+// is now; none where it is another's, as before 15: then the copy cannot change
+// it either.
+func (t *target) publicUndo(ctx context.Context) ([]string, error) {
 	var owner string
+	var own bool
 	var rights acl
 	var comment *string
 	err := t.conn.QueryRow(ctx, `
-		select pg_get_userbyid(n.nspowner), `+explodeACL("coalesce(n.nspacl, acldefault('n', n.nspowner))")+`, obj_description(n.oid, 'pg_namespace')
-		from pg_catalog.pg_namespace n where n.nspname = 'public'`).Scan(&owner, &rights, &comment)
+		select pg_get_userbyid(n.nspowner), pg_has_role(n.nspowner, 'usage'), `+explodeACL("coalesce(n.nspacl, acldefault('n', n.nspowner))")+`, obj_description(n.oid, 'pg_namespace')
+		from pg_catalog.pg_namespace n where n.nspname = 'public'`).Scan(&owner, &own, &rights, &comment)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return "drop schema if exists public", nil
+		return []string{"drop schema if exists public"}, nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("read schema \"public\" of target: %w", err)
+		return nil, fmt.Errorf("read schema \"public\" of target: %w", err)
+	}
+	if !own {
+		return nil, nil
 	}
 	text := "null"
 	if comment != nil {
@@ -172,5 +177,5 @@ func (t *target) publicUndo(ctx context.Context) (string, error) {
 	sql := []string{"create schema if not exists public", "alter schema public owner to " + Quote(owner)}
 	sql = append(sql, revokeAll("schema public", "select nspacl from pg_catalog.pg_namespace where nspname = 'public'"))
 	sql = append(sql, rights.grants("schema public", owner)...)
-	return strings.Join(append(sql, "comment on schema public is "+text), "; "), nil
+	return []string{strings.Join(append(sql, "comment on schema public is "+text), "; ")}, nil
 }

@@ -57,7 +57,7 @@ func (t *target) applyGlobals(ctx context.Context, g globals) error {
 		if err != nil {
 			return err
 		}
-		if err := noteUndo(ctx, tx, public); err != nil {
+		if err := noteUndo(ctx, tx, public...); err != nil {
 			return err
 		}
 		return markDone(ctx, tx, rolesMade)

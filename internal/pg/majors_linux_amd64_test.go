@@ -140,3 +140,66 @@ func TestResumeFrom94(t *testing.T) {
 		t.Errorf("warm: %+v, %v", got, err)
 	}
 }
+
+// A move from 9.4 to 9.5 works also where nobody is a superuser.
+func TestMoveFrom94ByOwners(t *testing.T) {
+	t.Parallel()
+	source, target := testenv.Database(t, quietServer(t, "9.4")), testenv.Database(t, quietServer(t, "9.5"))
+	for _, admin := range []secret.DSN{source, target} {
+		name := Quote(databaseOf(t, admin))
+		once(t, admin, "create role old_lead login createrole createdb; alter database "+name+" owner to old_lead; revoke connect on database "+name+" from public")
+	}
+	tr := newTripOn(t, as(source, "old_lead"), as(target, "old_lead"), oldOwned)
+	empty := oldFingerprint(t, target)
+	if _, err := CheckCopy(t.Context(), tr.CopyOptions); err != nil {
+		t.Error(err)
+	}
+	z := &frozen{dsn: tr.From}
+	if _, err := z.freeze(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	result := tr.copy(t)
+	if got := headcount(t, tr.From, tr.To, enough); !got.Equal() || got.Data.Rows < 500 {
+		t.Errorf("headcount %+v %v, warnings %q", got.Data, got.Differences, result.Warnings)
+	}
+	if diff := cmp.Diff(oldFingerprint(t, source), oldFingerprint(t, target)); diff != "" {
+		t.Errorf("source (-) and target (+), warnings %q:\n%s", result.Warnings, diff)
+	}
+	tr.saved.Left = nil // as in moveOld
+	tr.undo(t)
+	if diff := cmp.Diff(empty, oldFingerprint(t, target)); diff != "" {
+		t.Errorf("undo left another target:\n%s", diff)
+	}
+}
+
+// oldOwned is what the owner of a database makes in it.
+const oldOwned = `
+create role evac_old_reader;
+alter role evac_old_reader set statement_timeout = '7s';
+create schema app;
+comment on schema app is 'of the owner';
+create type app.mood as enum ('sad', 'ok');
+create table app.t (id serial primary key, a text, b int check (b > 0), m app.mood default 'ok', f float8);
+insert into app.t (a, b, f) select md5(g::text), g, g / 3.0 from generate_series(1, 400) g;
+create index on app.t (lower(a));
+create table app.part (check (b < 1000)) inherits (app.t);
+insert into app.part (a, b) select 'part', g from generate_series(1, 100) g;
+create table app.refers (t int references app.t deferrable);
+insert into app.refers select g from generate_series(1, 50) g;
+create unlogged table app.u (a int);
+insert into app.u values (1), (2);
+create function app.f() returns trigger language plpgsql as 'begin return new; end';
+create trigger f before insert on app.t for each row execute procedure app.f();
+create view app.v as select * from app.t where b > 10;
+create materialized view app.m as select count(*) from app.t;
+grant usage on schema app to evac_old_reader;
+grant select on app.t, app.m to evac_old_reader with grant option;
+alter default privileges in schema app grant select on tables to evac_old_reader;
+create table app.files (o oid);
+insert into app.files select lo_create(0) from generate_series(1, 3);
+select lo_put(o, 0, 'content') from app.files;
+do $$ begin
+	execute format('comment on database %I is %L', current_database(), 'the owner''s');
+	execute format('alter database %I set work_mem = ''5MB''', current_database());
+end $$;
+`
