@@ -227,7 +227,7 @@ func (u *users) session(ctx context.Context, writer int, k int64) int64 {
 }
 
 // userPause is the time that a user takes between two writes.
-const userPause = 5 * time.Millisecond
+const userPause = 20 * time.Millisecond
 
 // write is one user's transaction: it counts itself in three ways.
 func (u *users) write(ctx context.Context, conn *pgx.Conn, writer int, k int64) error {

@@ -114,7 +114,7 @@ func (p *preflight) followTarget(ctx context.Context) error {
 	}
 	err := p.room(ctx, p.target,
 		number{"max_logical_replication_workers", workers, 1}, number{"max_worker_processes", workers, 2},
-		number{origins, "select count(*) from pg_catalog.pg_replication_origin_status", 1})
+		number{origins, "select count(*) from pg_catalog.pg_replication_origin", 1})
 	if p.target.super {
 		return err
 	}
