@@ -328,7 +328,10 @@ func TestFollowSwitchAndWayHome(t *testing.T) {
 	u.stop()
 	u.done.Wait()
 	n.must("verify follow again", func(ctx context.Context) error { _, err := VerifyFollow(ctx, n.follow); return err })
-	n.must("catch up", func(ctx context.Context) error { _, err := FollowLag(ctx, from, n.follow.Token, time.Minute); return err })
+	n.must("catch up", func(ctx context.Context) error {
+		_, err := FollowLag(ctx, from, n.follow.Token, time.Minute)
+		return err
+	})
 	u.exactly(from, to)
 	n.must("undo follow", func(ctx context.Context) error { return UndoFollow(ctx, n.follow) })
 	u.exactly(from)
