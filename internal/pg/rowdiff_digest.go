@@ -23,13 +23,12 @@ type bucket struct {
 }
 
 // hasher holds the keys of the hashes, the same for both sides, and says into
-// which bucket a row falls: by its place in the order of keys, if there is one,
-// and by its hash. A row that is not the same on both sides so makes two
+// which bucket a row falls: by its place, if there is a locator, and by its hash. A row that is not the same on both sides so makes two
 // buckets disagree, that of either version, and both are at one place.
 type hasher struct {
 	low, high maphash.Seed
-	places    *keyRange // nil: all rows are at place 0
-	spread    int       // buckets at each place, a power of 2 by this exponent
+	places    *locator // nil: all rows are at place 0
+	spread    int      // buckets at each place, a power of 2 by this exponent
 }
 
 // longRow is what is known of a row of which more is to come.
@@ -55,7 +54,7 @@ type seeds struct{ low, high maphash.Seed }
 func newSeeds() seeds { return seeds{maphash.MakeSeed(), maphash.MakeSeed()} }
 
 // hasher makes one for a relation of about that many bytes.
-func (s seeds) hasher(bytes int64, places *keyRange) *hasher {
+func (s seeds) hasher(bytes int64, places *locator) *hasher {
 	h := &hasher{low: s.low, high: s.high}
 	switch {
 	case bytes <= smallRelation:

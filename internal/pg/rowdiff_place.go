@@ -6,49 +6,63 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// keyRange cuts the values of a key's first column, an integer or a UUID, into
-// places of equal width. Where sums disagree at a few places only, an index
-// finds their rows and the rest need not be read again. A nil keyRange has one
-// place.
-type keyRange struct {
+// locator divides the rows of a relation into places by one of its columns, by
+// which a server can find them again: where sums disagree at a few places only,
+// the rest need not be sent again. An integer or UUID that a key begins with is
+// cut into ranges, which its index finds; of another integer it takes the lowest
+// bits, for which the server still reads the whole table. The column is the
+// first of a row. A nil locator has one place.
+type locator struct {
 	column string // quoted
 	uuid   bool
 	// least is the smallest value (see ordinal), each place 1<<shift wide.
 	least uint64
 	shift int
 	n     int
+	// bits tells that the places are the lowest bits.
+	bits bool
 }
 
-// placesOfKey is how many places there are at most, as an exponent of 2.
-const placesOfKey = bucketsOfLarge - spreadOfPlace
+// placesAtMost is how many places there are, as an exponent of 2.
+const placesAtMost = bucketsOfLarge - spreadOfPlace
 
-// places makes the key's range from its smallest and largest value.
-func places(column string, uuid bool, least, most uint64) *keyRange {
-	k := &keyRange{column: Quote(column), uuid: uuid, least: least}
-	k.shift = max(0, bits.Len64(most-least)-placesOfKey)
+// rangesOf cuts a key by its smallest and largest value.
+func rangesOf(column string, uuid bool, least, most uint64) *locator {
+	k := &locator{column: Quote(column), uuid: uuid, least: least}
+	k.shift = max(0, bits.Len64(most-least)-placesAtMost)
 	k.n = int((most-least)>>k.shift) + 1
 	return k
 }
 
-func (k *keyRange) count() int {
+// lowBits takes the lowest bits of an integer.
+func lowBits(column string) *locator {
+	return &locator{column: Quote(column), n: 1 << placesAtMost, bits: true}
+}
+
+// count is how many places there are.
+func (k *locator) count() int {
 	if k == nil {
 		return 1
 	}
 	return k.n
 }
 
-// place says where a row lies whose first field is the key's first column.
-func (k *keyRange) place(row []byte) int {
+// place says where a row lies.
+func (k *locator) place(row []byte) int {
 	if k == nil {
 		return 0
 	}
 	v := k.ordinal(row)
+	if k.bits {
+		return int(v) & (k.n - 1)
+	}
 	if v <= k.least {
 		return 0
 	}
@@ -57,7 +71,7 @@ func (k *keyRange) place(row []byte) int {
 
 // ordinal is the value that a row begins with as a number of the same order: an
 // integer moved up by 2^63, of a UUID the first half.
-func (k *keyRange) ordinal(row []byte) uint64 {
+func (k *locator) ordinal(row []byte) uint64 {
 	if k.uuid {
 		return uuidOrdinal(row)
 	}
@@ -92,7 +106,7 @@ func uuidOrdinal(row []byte) (v uint64) {
 }
 
 // literal writes the smallest value of a place as an SQL constant.
-func (k *keyRange) literal(place int) string {
+func (k *locator) literal(place int) string {
 	v := k.least + uint64(place)<<k.shift
 	if !k.uuid {
 		return "'" + strconv.FormatInt(int64(v^1<<63), 10) + "'::bigint"
@@ -104,14 +118,30 @@ func (k *keyRange) literal(place int) string {
 // runsAtMost bounds how many ranges of keys one query asks for.
 const runsAtMost = 64
 
-// condition covers the places that are marked; none says that they are too many
-// for an index to be of use.
-func (k *keyRange) condition(marked []bool) (sql string, ok bool) {
+// condition covers the places that are marked; ok is false where they are too
+// many to be worth it.
+func (k *locator) condition(marked []bool) (sql string, ok bool) {
 	if k == nil {
 		return "", false
 	}
-	var runs []string
 	places := 0
+	for _, m := range marked {
+		if m {
+			places++
+		}
+	}
+	if places > k.n/4 {
+		return "", false
+	}
+	if k.bits {
+		return k.bitsCondition(marked), true
+	}
+	runs := k.runs(marked)
+	return strings.Join(runs, " or "), len(runs) <= runsAtMost
+}
+
+// runs are the conditions of places that lie side by side.
+func (k *locator) runs(marked []bool) (runs []string) {
 	for from := 0; from < k.n; from++ {
 		if !marked[from] {
 			continue
@@ -128,13 +158,24 @@ func (k *keyRange) condition(marked []bool) (sql string, ok bool) {
 			bounds = append(bounds, k.column+" < "+k.literal(to+1))
 		}
 		runs = append(runs, "("+strings.Join(bounds, " and ")+")")
-		places += to - from + 1
 		from = to
 	}
-	if len(runs) > runsAtMost || places > k.n/4 {
-		return "", false
+	return runs
+}
+
+// bitsCondition asks for lowest bits; null counts as 0.
+func (k *locator) bitsCondition(marked []bool) string {
+	var wanted []string
+	for place, m := range marked {
+		if m {
+			wanted = append(wanted, strconv.Itoa(place))
+		}
 	}
-	return strings.Join(runs, " or "), true
+	sql := fmt.Sprintf("(%s & %d) in (%s)", k.column, k.n-1, strings.Join(wanted, ", "))
+	if marked[0] {
+		sql += " or " + k.column + " is null"
+	}
+	return sql
 }
 
 // marked are the places of the buckets that disagree.
@@ -149,11 +190,11 @@ func (h *hasher) marked(at []bool) []bool {
 // keyEnds reads where the key of a relation begins and ends on one side, as
 // ordinals; ok is false where there is no row.
 func (r *relation) keyEnds(ctx context.Context, conn *pgx.Conn) (least, most uint64, ok bool, err error) {
-	k := &keyRange{uuid: r.placed == placedUUID}
+	k := &locator{uuid: slices.Contains(r.uuids, r.key[0])}
 	var ends [2]string
 	for i, order := range []string{"asc", "desc"} {
 		key := Quote(r.key[0])
-		sql := "select " + key + "::text as text from " + r.parts[0].from + " r order by r." + key + " " + order + " limit 1"
+		sql := "select " + key + "::text as " + Quote(r.key[0]+" as text") + " from " + r.parts[0].from + " order by " + key + " " + order + " limit 1"
 		switch err := conn.QueryRow(ctx, sql).Scan(&ends[i]); {
 		case errors.Is(err, pgx.ErrNoRows):
 			return 0, 0, false, nil

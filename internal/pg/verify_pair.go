@@ -45,8 +45,26 @@ func newPair(source, target *relation) *pair {
 				p.columns = append(p.columns, c)
 			}
 		}
+		p.findable()
 	}
 	return p
+}
+
+// findable puts a column first by which rows without a key can be found again.
+func (p *pair) findable() {
+	i := slices.IndexFunc(p.columns, p.integer)
+	if p.keys == 0 && i > 0 {
+		column := p.columns[i]
+		p.columns = slices.Insert(slices.Delete(p.columns, i, i+1), 0, column)
+	}
+}
+
+func (p *pair) integer(column string) bool {
+	return slices.Contains(p.source.integers, column) && slices.Contains(p.target.integers, column)
+}
+
+func (p *pair) uuid(column string) bool {
+	return slices.Contains(p.source.uuids, column) && slices.Contains(p.target.uuids, column)
 }
 
 func (p *pair) any() *relation {
@@ -101,10 +119,10 @@ func (p *pair) estimate() (n int64) {
 
 // begin makes the pair ready to be read.
 func (v *verifier) begin(ctx context.Context, p *pair) error {
-	var places *keyRange
-	if p.bytes() > smallRelation && p.both() && p.keys > 0 && p.source.placed != placedNot && p.source.placed == p.target.placed && p.target.key[0] == p.source.key[0] {
+	var places *locator
+	if p.bytes() > smallRelation && p.both() {
 		var err error
-		if places, err = v.places(ctx, p); err != nil {
+		if places, err = v.locator(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -112,8 +130,21 @@ func (v *verifier) begin(ctx context.Context, p *pair) error {
 	return nil
 }
 
-// places cuts the keys that either side has.
-func (v *verifier) places(ctx context.Context, p *pair) (*keyRange, error) {
+// locator divides by the first column, if that can be done.
+func (v *verifier) locator(ctx context.Context, p *pair) (*locator, error) {
+	switch {
+	case len(p.columns) == 0:
+		return nil, nil
+	case p.keys > 0 && (p.integer(p.columns[0]) || p.uuid(p.columns[0])):
+		return v.ranges(ctx, p)
+	case p.keys == 0 && p.integer(p.columns[0]):
+		return lowBits(p.columns[0]), nil
+	}
+	return nil, nil
+}
+
+// ranges cuts the keys that either side has.
+func (v *verifier) ranges(ctx context.Context, p *pair) (*locator, error) {
 	a, b, some, err := p.source.keyEnds(ctx, v.source.conn)
 	if err != nil {
 		return nil, err
@@ -127,7 +158,7 @@ func (v *verifier) places(ctx context.Context, p *pair) (*keyRange, error) {
 	case !more:
 		c, d = a, b
 	}
-	return places(p.source.key[0], p.source.placed == placedUUID, min(a, c), max(b, d)), nil
+	return rangesOf(p.columns[0], p.uuid(p.columns[0]), min(a, c), max(b, d)), nil
 }
 
 // ended takes the sums of a part in; last tells that it was the last one.

@@ -3,7 +3,6 @@ package pg
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -18,8 +17,8 @@ type relation struct {
 	// row, nil if there is none.
 	columns []string
 	key     []string
-	// placed tells whether the key begins with a column that a keyRange can cut.
-	placed placement
+	// integers and uuids are columns by which a locator can find rows.
+	integers, uuids []string
 	// forms are, by column, those that give floating-point values out exactly;
 	// used where the servers write such values differently.
 	forms map[string]exactForm
@@ -37,18 +36,10 @@ type relation struct {
 // all of them.
 type part struct{ from, where string }
 
-// placement is the sort of column that a key begins with.
-type placement int
-
-const (
-	placedNot placement = iota
-	placedInteger
-	placedUUID
-)
-
 // recomputed makes a materialized view what its definition gives now.
 func (r *relation) recomputed() {
-	r.parts, r.rows, r.query = []part{{from: "(" + strings.TrimRight(r.query, "; \n") + ") as recomputed"}}, 0, ""
+	r.parts = []part{{from: "(" + strings.TrimRight(r.query, "; \n") + ") as recomputed"}}
+	r.rows, r.query, r.integers, r.uuids = 0, "", nil, nil
 }
 
 // selects is the query for some columns of a part.
@@ -92,7 +83,7 @@ const relationQuery = `
 			join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = p.attnum
 			where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null and p.place <= i.%[1]s
 			group by 1, 2) k where k.certain order by k.indisprimary desc, cardinality(k.columns), k.relname limit 1), '{}'),
-		array(select a.attname::text from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and a.atttypid = any('{int2,int4,int8}'::regtype[])),
+		array(select a.attname::text from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and a.atttypid = any('{int2,int4,int8}'::regtype[]) order by a.attnum),
 		array(select a.attname::text from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and a.atttypid = 'uuid'::regtype),
 		coalesce(x.filter, ''), case c.relkind when 'm' then pg_get_viewdef(c.oid) else '' end
 	from pg_catalog.pg_class c
@@ -144,8 +135,7 @@ func (r *reading) tables(ctx context.Context, meant Filter, exact bool) ([]*rela
 		var pages int64
 		var filter string
 		var types []uint32
-		var integers, uuids []string
-		err := row.Scan(&t.name, &t.rows, &t.bytes, &pages, &t.columns, &types, &t.key, &integers, &uuids, &filter, &t.query)
+		err := row.Scan(&t.name, &t.rows, &t.bytes, &pages, &t.columns, &types, &t.key, &t.integers, &t.uuids, &filter, &t.query)
 		if t.query != "" {
 			t.class = ClassView
 		}
@@ -160,24 +150,12 @@ func (r *reading) tables(ctx context.Context, meant Filter, exact bool) ([]*rela
 		case r.version >= firstRange:
 			t.parts = pageRanges(all, pages, t.bytes)
 		}
-		t.place(integers, uuids)
 		return t, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list tables of %s: %w", r.side, err)
 	}
 	return list, nil
-}
-
-// place says of what sort the key's first column is.
-func (r *relation) place(integers, uuids []string) {
-	switch {
-	case len(r.key) == 0:
-	case slices.Contains(integers, r.key[0]):
-		r.placed = placedInteger
-	case slices.Contains(uuids, r.key[0]):
-		r.placed = placedUUID
-	}
 }
 
 // pageRanges cuts a table into ranges of pages; the last has no end.

@@ -115,8 +115,8 @@ func (w *worker) compareRecomputed(ctx context.Context, p *pair) error {
 	return nil
 }
 
-// nameFew reads the rows of the buckets that disagree into memory: by an index
-// if they lie at a few places of the key.
+// nameFew reads the rows of the buckets that disagree into memory, at a few
+// places only if that is where they lie.
 func (w *worker) nameFew(ctx context.Context, p *pair, at []bool) error {
 	condition, placed := p.hasher.places.condition(p.hasher.marked(at))
 	rows := [2]*chosen{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -30,8 +31,11 @@ func verifyKind() step.Kind {
 
 const verifyDoc = `
 Compares two databases whole: every row of every table, partition and filled materialized view, by the text form of every column; every
-sequence; every large object; and what the catalogs say of every object (columns, indexes, constraints, functions, triggers, views, types,
-rights, comments and more). Versions, collations and encodings of the two servers may differ.
+sequence; every large object; and what the catalogs say of every object (columns, defaults, storage parameters, indexes, constraints, functions,
+triggers, rules, policies, views, types, extensions, publications, statistics objects, owners, rights, settings of the database and of its roles,
+comments and more). Any versions from 9.4 on, in either direction; collations and encodings of the two servers may differ. What servers of
+different majors word differently in a definition (blanks, parentheses, ways to write a number, qualifiers in views) is no difference; nor is the
+right MAINTAIN where one side is older than 17, or another version of an extension, which is noted.
 
 Each side is read under one snapshot of its own. A first pass adds up keyed 128-bit hashes of all rows, in the order in which they lie; where
 the sums of both sides agree, so do the rows (but for a chance of 1 in 2^128). Where they do not, the rows in question are read again and
@@ -41,18 +45,52 @@ null; in a table without either, equal rows are counted. Only if more rows diffe
 
 A materialized view is right if it holds what the source's holds, or what its definition gives on the source now: a copy fills it anew.
 
-With differences the step fails with exit code 3. A database that is written to meanwhile shows them; freeze it first.
+With differences the step fails with exit code 3. A database that is written to meanwhile shows them: freeze it first, or say ` + "`live`" + `. Then what
+differs is only suspected, and those rows are read again by their keys, up to ` + "`rechecks`" + ` times with pauses that double from half a second on. A
+row that is the same by then, or has on the target what it had on the source at an earlier look, does not count; what keeps differing does.
+
+` + "`schemas`, `tables`, `not_schemas` and `not_tables`" + ` limit it to a part, as in a copy: with the first two, what is in no schema (large objects,
+extensions, settings) is left out. ` + "`only`" + ` limits it to rows (with sequences and large objects) or to objects.
 
 The user must be able to read every table, sequence and large object on both sides.
+
+CockroachDB may be either side: its rows and sequences are compared with PostgreSQL's or its own, as of one system time; large objects and what
+catalogs say are not. That is written from its documentation and was not tried on a server.
 `
 
 // Verify is the kind postgres_verify.
 type Verify struct {
 	From           secret.DSN `evac:"from,required" doc:"connection string of the source"`
 	To             secret.DSN `evac:"to,required,target" doc:"connection string of the target"`
+	Schemas        []string   `evac:"schemas" doc:"patterns of the schemas to compare, \"app*\"; all by default"`
+	Tables         []string   `evac:"tables" doc:"patterns of single tables to compare, \"app.orders\""`
+	NotSchemas     []string   `evac:"not_schemas" doc:"patterns of schemas to leave out"`
+	NotTables      []string   `evac:"not_tables" doc:"patterns of tables to leave out"`
+	Only           string     `evac:"only" default:"all" enum:"all,rows,objects" doc:"what is compared"`
+	Live           bool       `evac:"live" doc:"the source is written to, and the target follows: what differs is read again before it counts"`
+	Rechecks       int        `evac:"rechecks" default:"6" doc:"how often, if live"`
 	Jobs           int        `evac:"jobs" default:"4" doc:"how many tables, or parts of large ones, are read at once"`
 	MaxDifferences int        `evac:"max_differences" default:"20" doc:"how many differences are listed; all are counted"`
 	Memory         step.Size  `evac:"memory" default:"128MiB" doc:"what rows under comparison may take"`
+}
+
+// firstRecheck is the pause before suspects are read again for the first time.
+const firstRecheck = 500 * time.Millisecond
+
+// options are those of the library, without progress.
+func (v *Verify) options() pg.VerifyOptions {
+	o := pg.VerifyOptions{
+		Jobs: v.Jobs, MaxDifferences: v.MaxDifferences, Memory: int64(v.Memory),
+		Select: pg.Selection{Schemas: v.Schemas, Tables: v.Tables, NotSchemas: v.NotSchemas, NotTables: v.NotTables},
+		Wait:   firstRecheck,
+	}
+	if v.Only != "all" {
+		o.Only = v.Only
+	}
+	if v.Live {
+		o.Rechecks = v.Rechecks
+	}
+	return o
 }
 
 // VerifyOutput is the headcount.
@@ -66,12 +104,13 @@ type VerifyOutput struct {
 	Objects          int64           `json:"objects" doc:"objects compared: columns, indexes, rights …"`
 	ObjectsDifferent int64           `json:"objects_different" doc:"objects that are not the same, or on one side only"`
 	Differing        []pg.Tally      `json:"differing,omitempty" doc:"the tables that differ, with their counts"`
+	Notes            []string        `json:"notes,omitempty" doc:"what is not the same and no difference, or was not compared"`
 	Differences      []pg.Difference `json:"differences" doc:"the first differences"`
 }
 
 // Check implements step.Step.
 func (v *Verify) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
-	seen, err := pg.PlanVerify(ctx, v.From, v.To, pg.VerifyOptions{})
+	seen, err := pg.PlanVerify(ctx, v.From, v.To, v.options())
 	if err != nil {
 		return step.Plan{}, err
 	}
@@ -87,19 +126,18 @@ func (v *Verify) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
 
 // Run implements step.Step.
 func (v *Verify) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output, error) {
-	result, err := pg.Verify(ctx, v.From, v.To, pg.VerifyOptions{
-		Jobs: v.Jobs, MaxDifferences: v.MaxDifferences, Memory: int64(v.Memory),
-		Total: func(rows int64) { env.Progress.Total("rows", rows) },
-		Read:  env.Progress.Add,
-		Found: func(d pg.Difference) { env.Progress.Note(d.String()) },
-	})
+	o := v.options()
+	o.Total = func(rows int64) { env.Progress.Total("rows", rows) }
+	o.Read = env.Progress.Add
+	o.Found = func(d pg.Difference) { env.Progress.Note(d.String()) }
+	result, err := pg.Verify(ctx, v.From, v.To, o)
 	if err != nil {
 		return nil, err
 	}
 	out := VerifyOutput{
 		Missing: result.Data.Missing, Extra: result.Data.Extra, Different: result.Data.Different,
 		Objects: result.Objects.Rows, ObjectsDifferent: result.Objects.Missing + result.Objects.Extra + result.Objects.Different,
-		Differences: result.Differences,
+		Differences: result.Differences, Notes: result.Notes,
 	}
 	for _, t := range result.Tables {
 		if t.Class == pg.ClassRow {
@@ -125,7 +163,11 @@ func differ(out VerifyOutput, v *Verify) error {
 	if len(out.Differences) > 0 {
 		text += "; first: " + out.Differences[0].String()
 	}
-	return fault.New(fault.Different, text, "if the source is still written to, freeze it (evac postgres freeze), then verify again")
+	hint := "if the source is still written to, freeze it (evac postgres freeze) and verify again, or verify with --live"
+	if v.Live {
+		hint = "if the target lags behind, wait until it has caught up, or raise rechecks, and verify again"
+	}
+	return fault.New(fault.Different, text, hint)
 }
 
 // Verify implements step.Step: the proof is that Run found no difference, and
@@ -135,8 +177,8 @@ func (v *Verify) Verify(_ context.Context, _ *step.Env, done step.Done) error {
 	if err := done.Decode(&out); err != nil {
 		return fmt.Errorf("read output of the comparison: %w", err)
 	}
-	if out.Objects == 0 {
-		return errors.New("the comparison saw no object at all")
+	if out.Objects+int64(out.Tables) == 0 {
+		return errors.New("the comparison saw no table and no object at all")
 	}
 	return differ(out, v)
 }

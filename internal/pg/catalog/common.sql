@@ -43,6 +43,7 @@ with anywhere as (
 	union all select 'schema', name, nspowner, nspacl, 'n' from space
 	union all select 'function', identity, proowner, proacl, 'f' from routine
 	union all select 'type', identity, typowner, typacl, 'T' from datatype
+	union all select 'type', r.name, t.typowner, t.typacl, 'T' from relation r join pg_catalog.pg_type t on t.typrelid = r.id where r.relkind = 'c'
 	union all select 'database', '', datdba, datacl, 'd' from pg_catalog.pg_database where datname = current_database() and :outside
 	union all select 'large object', oid::text, lomowner, lomacl, 'L' from pg_catalog.pg_largeobject_metadata where :outside
 	union all select 'foreign-data wrapper', quote_ident(fdwname), fdwowner, fdwacl, 'F' from pg_catalog.pg_foreign_data_wrapper w
