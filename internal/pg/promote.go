@@ -112,8 +112,13 @@ func Promote(ctx context.Context, o PromoteOptions) (result PromoteResult, err e
 	p := &promotion{PromoteOptions: o}
 	defer func() { err = errors.Join(err, p.close(ctx)) }()
 	op := fmt.Sprintf("promote %s", o.Database)
-	if err := p.open(ctx); err != nil {
-		return result, err
+	err = p.openStandby(ctx)
+	if err != nil && o.State.Restarting != 0 {
+		p.Progress.Note("starting the standby")
+		err = p.restartServer(ctx)
+	}
+	if err := errors.Join(err, p.openOld(ctx)); err != nil {
+		return result, fault.Wrap(fault.KindOf(err), op, err, "")
 	}
 	role, err := roleOf(ctx, p.standby)
 	if err != nil {
@@ -137,19 +142,17 @@ func Promote(ctx context.Context, o PromoteOptions) (result PromoteResult, err e
 	return result, fault.Wrap(fault.KindOf(err), op, err, "")
 }
 
-// open connects to both sides.
-func (p *promotion) open(ctx context.Context) (err error) {
+func (p *promotion) openStandby(ctx context.Context) (err error) {
 	p.standby, err = Connect(ctx, p.Database, ConnOptions{Application: promoteApplication, Side: Target})
-	if err != nil && p.State.Restarting != 0 {
-		p.Progress.Note("starting the standby")
-		err = p.restartServer(ctx)
-	}
 	if err != nil {
 		return err
 	}
-	if p.version, err = Version(ctx, p.standby); err != nil {
-		return err
-	}
+	p.version, err = Version(ctx, p.standby)
+	return err
+}
+
+// openOld connects to the old primary. That it does not serve is no error.
+func (p *promotion) openOld(ctx context.Context) (err error) {
 	if p.From.Empty() {
 		p.silent = errors.New("no connection string of it is given")
 		return nil

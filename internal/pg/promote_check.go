@@ -40,7 +40,11 @@ type PromotePlan struct {
 func PlanPromote(ctx context.Context, o PromoteOptions) (plan PromotePlan, err error) {
 	p := &promotion{PromoteOptions: o}
 	defer func() { err = errors.Join(err, p.close(ctx)) }()
-	if err := p.open(ctx); err != nil {
+	err = p.openStandby(ctx)
+	if err != nil && o.State.Restarting != 0 {
+		return plan, nil // a call that was cut off left it down; Promote starts it
+	}
+	if err := errors.Join(err, p.openOld(ctx)); err != nil {
 		return plan, err
 	}
 	plan.Version, plan.Silent = p.standby.PgConn().ParameterStatus("server_version"), p.silent

@@ -84,8 +84,7 @@ func (p *promotion) restartServer(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, promoteLimit)
 	defer cancel()
 	for {
-		p.standby, err = Connect(ctx, p.Database, ConnOptions{Application: promoteApplication, Side: Target})
-		if err == nil || fault.KindOf(err) == fault.Denied {
+		if err = p.openStandby(ctx); err == nil || fault.KindOf(err) == fault.Denied {
 			return err
 		}
 		select {

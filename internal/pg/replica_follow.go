@@ -80,7 +80,8 @@ type following struct {
 	ReplicaLag
 	standby bool
 	system  string
-	// state is that of the primary's sender, at the replica's position.
+	// state is that of the primary's sender ("connected" where the user may not
+	// see more), at the replica's position.
 	state, at string
 	follows   bool
 }
@@ -95,7 +96,7 @@ func (r *replica) look(ctx context.Context, aim string) (f following, err error)
 	var now string
 	err = r.primary.QueryRow(ctx, `
 		select pg_current_wal_flush_lsn()::text, coalesce((
-			select s.state from pg_catalog.pg_replication_slots r join pg_catalog.pg_stat_replication s on s.pid = r.active_pid
+			select coalesce(s.state, 'connected') from pg_catalog.pg_replication_slots r join pg_catalog.pg_stat_replication s on s.pid = r.active_pid
 			where r.slot_name = $1), 'not connected')`, r.Slot).Scan(&now, &f.state)
 	if err != nil {
 		return f, fmt.Errorf("ask the primary for the replica: %w", err)
@@ -118,7 +119,7 @@ func (r *replica) look(ctx context.Context, aim string) (f following, err error)
 		return f, fmt.Errorf("ask the replica: %w", err)
 	}
 	f.Behind = time.Duration(behind * float64(time.Second))
-	f.follows = f.standby && reached && f.state == "streaming" && f.system == r.system
+	f.follows = f.standby && reached && (f.state == "streaming" || f.state == "connected") && f.system == r.system
 	return f, nil
 }
 

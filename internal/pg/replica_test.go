@@ -190,6 +190,66 @@ func TestReplicaRefuses(t *testing.T) {
 	}
 }
 
+// A role that may replicate and nothing else makes a replica, of a cluster with
+// a tablespace, and removes it again.
+func TestReplicaByOrdinaryRole(t *testing.T) {
+	t.Parallel()
+	primary := newPrimary(t, testenv.Newer)
+	db := primary.DSN("postgres", "")
+	here, there := testenv.ServerDir(t), filepath.Join(testenv.ServerDir(t), "space")
+	load(t, db, fmt.Sprintf(`
+		create role evac_replicator login replication;
+		create tablespace fast location '%s';
+		create table spaced tablespace fast as select generate_series(1, 1000) as a;`, here))
+	o := replicating(t, primary)
+	o.From = as(db, "evac_replicator")
+	_, err := PlanReplica(t.Context(), *o)
+	refuses(t, err, fault.Invalid, fmt.Sprintf(`tablespace "fast" in %q has no directory here`, here))
+	o.Tablespaces = map[string]string{here: there}
+	made, err := Replica(t.Context(), *o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := VerifyReplica(t.Context(), *o, made.System); err != nil {
+		t.Error(err)
+	}
+	if rows := psql(t, testenv.AtPort(t, db, o.Port), "--tuples-only", "--no-align", "--command=select count(*) from spaced"); strings.TrimSpace(rows) != "1000" {
+		t.Errorf("the replica has %s rows in the tablespace", rows)
+	}
+	if err := UndoReplica(t.Context(), *o); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := exists(there); left || err != nil {
+		t.Errorf("undo left the tablespace: %v", err)
+	}
+}
+
+// Where the settings stand outside the data directory (as Debian has them), the
+// replica gets those that the primary runs with, and lets this machine in.
+func TestReplicaOfSettingsOutside(t *testing.T) {
+	t.Parallel()
+	primary := newPrimary(t, testenv.Older)
+	db := primary.DSN("postgres", "")
+	load(t, db, "alter role postgres password 'hidden'; alter system set work_mem = '7MB'; select pg_reload_conf();")
+	o := replicating(t, primary)
+	o.From = secret.NewDSN(strings.Replace(o.From.Reveal(), "postgres@", "postgres:hidden@", 1))
+	for _, name := range []string{mainConf, hbaConf, identConf} {
+		if err := os.Remove(filepath.Join(primary.DataDir(), name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Replica(t.Context(), *o); err != nil {
+		t.Fatal(err)
+	}
+	own := testenv.AtPort(t, o.From, o.Port)
+	if text := psql(t, own, "--tuples-only", "--no-align", "--command=select current_setting('work_mem'), current_setting('wal_level'), current_setting('max_connections')"); strings.TrimSpace(text) != "7MB|logical|60" {
+		t.Errorf("the replica runs with %s", text)
+	}
+	if err := tryOnce(t.Context(), testenv.AtPort(t, db, o.Port), "select 1"); err == nil {
+		t.Error("the replica lets a client in without its password")
+	}
+}
+
 func refuses(t *testing.T, err error, kind fault.Kind, says ...string) {
 	t.Helper()
 	if err == nil {

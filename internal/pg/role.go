@@ -40,5 +40,19 @@ func roleOf(ctx context.Context, conn *pgx.Conn) (Role, error) {
 	if standby {
 		return RoleStandby, nil
 	}
+	version, err := Version(ctx, conn)
+	if err != nil || version < firstSubscriptions {
+		return RolePrimary, err
+	}
+	var follower bool
+	err = conn.QueryRow(ctx, `
+		select exists (select from pg_catalog.pg_subscription s join pg_catalog.pg_database d on d.oid = s.subdbid
+			where d.datname = current_database() and left(s.subname::text, length($1)) = $1)`, followPrefix).Scan(&follower)
+	if err != nil {
+		return "", fmt.Errorf("ask whether it follows: %w", err)
+	}
+	if follower {
+		return RoleFollower, nil
+	}
 	return RolePrimary, nil
 }

@@ -57,6 +57,8 @@ missing, any value but 0 lets it go on. A dead server may come back: fence it by
 time, or before a position in the write-ahead log, and promotes there. What was written later is not in it. The standby is restarted for that: by
 pg_ctl in ` + "`dir`" + ` on this machine, or by ` + "`restart`" + `. A delayed standby without ` + "`stop_at`" + ` is refused.
 
+A database that follows by postgres_follow is another thing: postgres_switch does this for it, and can be undone.
+
 **There is no undo**: the two have parted. The old primary becomes a standby of the new one by the commands in ` + "`way_back`" + `
 (pg_rewind; it needs full_page_writes and data checksums or wal_log_hints from before, else it is copied anew with postgres_replica).
 
@@ -114,6 +116,8 @@ func (p *Promote) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 	switch role {
 	case pg.RoleStandby:
 		return p.checkStandby(ctx, env)
+	case pg.RoleFollower:
+		return step.Plan{}, fault.New(fault.Invalid, fmt.Sprintf("%s is no standby: it follows by postgres_follow", p.Database), "postgres_switch makes it the one that users write to, and can be undone")
 	}
 	return step.Plan{}, fault.New(fault.Invalid, fmt.Sprintf("%s is a primary already", p.Database), "give the connection string of a standby")
 }
