@@ -50,6 +50,7 @@ func CheckFollow(ctx context.Context, o CopyOptions) (CopySurvey, error) {
 type preflight struct {
 	CopyOptions
 	follow         bool
+	filter         Filter
 	source, target *place
 	survey         CopySurvey
 	// together tells that both databases are on one server.
@@ -58,6 +59,9 @@ type preflight struct {
 
 func look(ctx context.Context, p preflight) (survey CopySurvey, err error) {
 	p.survey.Finished = p.State.Finished != nil
+	if p.filter, err = p.Select.Filter(); err != nil {
+		return p.survey, err
+	}
 	var sourceErr, targetErr error
 	p.source, sourceErr = openPlace(ctx, p.From, Source)
 	p.target, targetErr = openPlace(ctx, p.To, Target)
@@ -76,13 +80,31 @@ func look(ctx context.Context, p preflight) (survey CopySurvey, err error) {
 func (p *preflight) checks() []func(context.Context) error {
 	checks := []func(context.Context) error{
 		p.servers, p.sides, p.size, p.readable, p.rows, p.occupied, p.writable, p.sessions,
-		p.roles, p.owners, p.makers, p.extensions, p.extensionVersions, p.features, p.libraries, p.encoding, p.locales, p.collations,
-		p.oddities, p.sequences, p.removedSettings, p.settings, p.surroundings, p.activity, p.space,
+		p.roles, p.owners, p.perhaps(p.makers), p.perhaps(p.extensions), p.extensionVersions, p.perhaps(p.features), p.perhaps(p.libraries),
+		p.encoding, p.locales, p.perhaps(p.collations), p.perhaps(p.oddities), p.sequences, p.perhaps(p.removedSettings), p.settings,
+		p.surroundings, p.activity, p.tunable, p.space,
 	}
 	if p.follow {
 		checks = append(checks, p.followSource, p.followTarget)
 	}
 	return append(checks, p.ways)
+}
+
+// perhaps makes warnings of what a check refuses if only a part of the database
+// is copied: it may not be in that part.
+func (p *preflight) perhaps(check func(context.Context) error) func(context.Context) error {
+	if p.filter.All() {
+		return check
+	}
+	return func(ctx context.Context) error {
+		err := check(ctx)
+		var known *fault.Error
+		if !errors.As(err, &known) {
+			return err
+		}
+		p.warn("unless it is left out: %s (%s)", strings.ReplaceAll(err.Error(), "\n", "; "), strings.Join(fault.Hints(known), "; "))
+		return nil
+	}
 }
 
 func (p *preflight) warn(format string, args ...any) {

@@ -117,7 +117,8 @@ const nearlyUsed = 0.9
 // column's type that they fill.
 func (p *preflight) sequences(ctx context.Context) error {
 	names, err := p.source.texts(ctx, "sequences", `
-		select format('%I.%I', n.nspname, c.relname)`+tablesFrom+`case when c.relkind = 'S' then has_sequence_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage') end order by 1`)
+		select format('%I.%I', n.nspname, c.relname)`+tablesFrom+`case when c.relkind = 'S' then has_sequence_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage') end
+			and `+p.filter.SQL("n.nspname", "c.relname")+" order by 1")
 	if err != nil {
 		return err
 	}

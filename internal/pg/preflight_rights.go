@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/evac-io/evac/internal/fault"
 )
@@ -15,7 +16,7 @@ func (p *preflight) readable(ctx context.Context) error {
 		where c.relkind in ('r', 'p', 'S', 'm') and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
 			and not (has_schema_privilege(n.oid, 'usage') and case when c.relkind = 'S' then has_sequence_privilege(c.oid, 'select') else has_table_privilege(c.oid, 'select') end)
 			and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
-		order by 1`)
+			and `+p.filter.SQL("n.nspname", "c.relname")+" order by 1")
 	if err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ const firstReadAll = 14_00_00
 // hiddenObjects lists large objects that the user may not read: no role's
 // membership gives that, only each object's own privileges do.
 func (p *preflight) hiddenObjects(ctx context.Context) ([]string, error) {
-	if p.source.super {
+	if p.source.super || !p.filter.All() {
 		return nil, nil
 	}
 	return p.source.texts(ctx, "large objects", `
@@ -54,7 +55,7 @@ func (p *preflight) rows(ctx context.Context) error {
 	}
 	hidden, err := p.source.texts(ctx, "row security", `
 		select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-		where c.relkind = 'r' and row_security_active(c.oid) order by 1`)
+		where c.relkind = 'r' and row_security_active(c.oid) and `+p.filter.SQL("n.nspname", "c.relname")+" order by 1")
 	return errors.Join(err, refused(fault.Denied, hidden, "row security of source hides rows from the user in %s",
 		"alter role "+Quote(p.source.user)+" bypassrls, or connect as the owner of the tables (and: alter table TABLE no force row level security)"))
 }
@@ -127,4 +128,22 @@ func (p *preflight) sessions(ctx context.Context) error {
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// tunable warns if the target's server is to be tuned for the load by a user
+// who may not do that.
+func (p *preflight) tunable(ctx context.Context) error {
+	if !p.Tuning.Wanted {
+		return nil
+	}
+	may, err := (&target{conn: p.target.conn, super: p.target.super}).mayTune(ctx)
+	if err != nil || may {
+		return err
+	}
+	lines := make([]string, 0, len(tuned()))
+	for _, s := range tuned() {
+		lines = append(lines, s.Setting+" = "+s.New)
+	}
+	p.warn("the target's server will not be tuned for the load, for user %q may not ALTER SYSTEM: set %s in its parameter group before the copy, and back afterwards", p.target.user, strings.Join(lines, ", "))
+	return nil
 }

@@ -17,10 +17,11 @@ import (
 func (p *preflight) size(ctx context.Context) error {
 	err := p.source.conn.QueryRow(ctx, `
 		select count(*), coalesce(sum(greatest(c.reltuples, 0)), 0)::int8,
-			coalesce(sum(pg_table_size(c.oid)), 0)::int8 + pg_relation_size('pg_catalog.pg_largeobject'),
-			coalesce(sum(pg_indexes_size(c.oid)), 0)::int8, (select count(*) from pg_catalog.pg_largeobject_metadata)
+			coalesce(sum(pg_table_size(c.oid)), 0)::int8 + case when $1 then pg_relation_size('pg_catalog.pg_largeobject') else 0 end,
+			coalesce(sum(pg_indexes_size(c.oid)), 0)::int8, case when $1 then (select count(*) from pg_catalog.pg_largeobject_metadata) else 0 end
 		from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-		where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'`).
+		where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+			and `+p.filter.SQL("n.nspname", "c.relname"), p.filter.All()).
 		Scan(&p.survey.Tables, &p.survey.Rows, &p.survey.Bytes, &p.survey.IndexBytes, &p.survey.LargeObjects)
 	if err != nil {
 		return fmt.Errorf("read sizes of source: %w", err)
@@ -41,6 +42,9 @@ func (d demand) total() int64 { return d.data + d.wal + d.sorts }
 // copy leaves dead space behind.
 const bloatAllowed = 0.5
 
+// tunedWAL is max_wal_size as tuned sets it.
+const tunedWAL = 16 << 30
+
 // space compares what the copy will take with what the target's disk has left,
 // where that can be seen: on this machine.
 func (p *preflight) space(ctx context.Context) error {
@@ -54,6 +58,9 @@ func (p *preflight) space(ctx context.Context) error {
 	}
 	if err := p.target.conn.QueryRow(ctx, "select "+unit+"::int8").Scan(&need.wal); err != nil {
 		return fmt.Errorf("read settings of target: %w", err)
+	}
+	if p.Tuning.Wanted {
+		need.wal = max(need.wal, tunedWAL)
 	}
 	err := p.source.conn.QueryRow(ctx, `
 		select coalesce(sum(size), 0)::int8 from (select pg_relation_size(indexrelid) as size from pg_catalog.pg_index where indexrelid >= 16384 order by 1 desc limit $1) i`,

@@ -244,3 +244,25 @@ func TestCompareVersions(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong outside of the part that is copied refuses nothing.
+func TestCheckOfAPart(t *testing.T) {
+	t.Parallel()
+	source, target := testenv.Postgres(t, testenv.Older), testenv.Postgres(t, testenv.Newer)
+	from, to := testenv.Database(t, source), testenv.Database(t, target)
+	load(t, from, `create schema app; create schema other; create table app.t (a int); create table other.hidden (a int); insert into other.hidden select generate_series(1, 5000);
+		create role evac_part login; grant usage on schema app to evac_part; grant select on app.t to evac_part; select lo_from_bytea(70002, 'x');
+		create function other.f() returns int language c as '$libdir/plpgsql', 'plpgsql_call_handler'; update pg_proc set probin = '$libdir/own_code' where oid = 'other.f()'::regprocedure`)
+	t.Cleanup(func() { once(t, from, "drop owned by evac_part; drop role evac_part") })
+	o := CopyOptions{From: as(from, "evac_part"), To: to, PgDump: testenv.PgDump(t), Token: "token", Select: Selection{Schemas: []string{"app"}}, MaxRate: 1 << 20}
+	seen, err := CheckCopy(t.Context(), o)
+	if err != nil || seen.Tables != 1 || seen.Bytes > 8192 || seen.LargeObjects != 0 {
+		t.Errorf("survey is %+v, %v", seen, err)
+	}
+	if warnings := strings.Join(seen.Warnings, "\n"); !strings.Contains(warnings, "unless it is left out: the target's host lacks libraries") {
+		t.Errorf("warnings are %q", warnings)
+	}
+	o.Select = Selection{}
+	_, err = CheckCopy(t.Context(), o)
+	expect(t, "whole", "source does not let the user read other.hidden", err)
+}

@@ -43,6 +43,10 @@ func (p *preflight) ways(ctx context.Context) error {
 		note += fmt.Sprintf("; the source was read at %s/s", inBytes(int64(read)))
 		rate = min(rate, max(read, 1))
 	}
+	if p.MaxRate > 0 && rate > float64(p.MaxRate) {
+		rate = float64(p.MaxRate)
+		note += "; max_rate bounds it"
+	}
 	long := time.Duration((float64(p.survey.Bytes)/rate + float64(p.survey.IndexBytes)/indexRate) * float64(time.Second))
 	p.fact("way: copy", "no writes for about %s: %s of tables at %s/s, %s of indexes at %s/s (%s)", about(long),
 		inBytes(p.survey.Bytes), inBytes(int64(rate)), inBytes(p.survey.IndexBytes), inBytes(indexRate), note)
@@ -136,7 +140,8 @@ const (
 func (p *preflight) sample(ctx context.Context) (float64, error) {
 	var table string
 	err := p.source.conn.QueryRow(ctx, `
-		select format('%I.%I', n.nspname, c.relname)`+tablesFrom+`c.relkind = 'r' and has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage')
+		select format('%I.%I', n.nspname, c.relname)`+tablesFrom+p.filter.SQL("n.nspname", "c.relname")+`
+		and c.relkind = 'r' and has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage')
 		order by pg_table_size(c.oid) desc limit 1`).Scan(&table)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, fault.New(fault.Denied, "source does not let the user read any table", "")
