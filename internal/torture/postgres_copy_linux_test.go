@@ -2,7 +2,10 @@ package torture
 
 import (
 	"flag"
+	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -13,37 +16,82 @@ import (
 func TestPostgresCopy(t *testing.T) {
 	t.Parallel()
 	if !*full {
+		random := dice(t)
 		var some []pgFault
-		for _, faults := range pgFaults() {
-			some = append(some, faults[rand.IntN(len(faults))])
+		for _, what := range slices.Sorted(maps.Keys(pgFaults())) {
+			faults := pgFaults()[what]
+			some = append(some, faults[random.IntN(len(faults))])
 		}
-		tortured(t, nil, some, len(some))
+		newPgWorld(t, random, nil, 20).torture(some, len(some))
 		return
 	}
 	for what, faults := range pgFaults() {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			tortured(t, nil, faults, *pgStrikes)
+			newPgWorld(t, dice(t), nil, 100).torture(faults, *pgStrikes)
 		})
 	}
 }
 
-// tortured makes a world and lets faults strike in it.
-func tortured(t *testing.T, disk *pgDisk, faults []pgFault, strikes int) {
+// dice are said, so that a night can be tried again.
+func dice(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := *pgSeed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("again with -seed %d", seed)
-	w := newPgWorld(t, rand.New(rand.NewPCG(seed, seed)), disk)
-	w.torture(faults, strikes)
+	return rand.New(rand.NewPCG(seed, seed))
 }
 
 var (
 	pgSeed    = flag.Uint64("seed", 0, "moves of databases: the dice of an earlier run")
 	pgStrikes = flag.Int("strikes", 50, "moves of databases: how often each thing fails with -full")
 )
+
+// TestPostgresWrites kills evac before and after each of its journal's writes
+// while it moves a database, and while it takes that back.
+func TestPostgresWrites(t *testing.T) {
+	t.Parallel()
+	w := newPgWorld(t, dice(t), nil, 2)
+	step := 11
+	if *full {
+		step = 1
+	}
+	kills := 0
+	for _, moment := range []string{"before", "after"} {
+		for _, undo := range []bool{false, true} {
+			for commit := 1 + w.random.IntN(step); w.killedAt(at(commit, moment), undo); commit += step {
+				kills++
+			}
+		}
+	}
+	t.Logf("%d kills at journal writes", kills)
+}
+
+// killedAt kills a move or its undo at a commit, unless it has fewer.
+func (w *pgWorld) killedAt(k kill, undo bool) (killed bool) {
+	w.t.Helper()
+	m := w.begin(w.random.IntN(2) == 0)
+	defer m.end()
+	if undo {
+		m.goOn()
+	}
+	m.commit = k.commit
+	e := m.endsIn(m.start(undo), 2*patience)
+	m.commit = ""
+	m.story = append(m.story, fmt.Sprintf("killed at commit %s, undo %v", k.commit, undo))
+	if e.code != 0 && !e.killed {
+		w.t.Fatalf("%s: exit %d\n%s%s", m.told(), e.code, e.stdout, e.stderr)
+	}
+	if !undo {
+		m.goOn()
+		m.count("moved")
+	}
+	m.undone()
+	m.gone("undone")
+	return e.killed
+}
 
 // torture strikes again and again, with each fault as often.
 func (w *pgWorld) torture(faults []pgFault, strikes int) {

@@ -17,11 +17,11 @@ import (
 func TestPostgresDisk(t *testing.T) {
 	t.Parallel()
 	asMounter(t, func() {
-		disk, strikes := newPgDisk(t), 2
+		disk, size, strikes := newPgDisk(t), 20, 2
 		if *full {
-			strikes = *pgStrikes
+			size, strikes = 100, *pgStrikes
 		}
-		tortured(t, disk, []pgFault{
+		newPgWorld(t, dice(t), disk, size).torture([]pgFault{
 			{name: "disk full", mustFail: true, strike: disk.fill(disk.data), heal: disk.free},
 			{name: "disk of the log full", mustFail: true, empties: true, strike: disk.fill(disk.wal), heal: disk.free},
 		}, strikes)

@@ -49,6 +49,7 @@ type pgMove struct {
 	w        *pgWorld
 	database string
 	alone    bool
+	commit   string // at which evac kills itself
 	// before is what target and source were before the move.
 	before, beforeSource []string
 	story                []string
@@ -101,7 +102,7 @@ func (m *pgMove) start(undo bool) *process {
 		args = []string{"run", "night.hcl"}
 	}
 	cmd := m.command(m.t.Context(), args...)
-	cmd.Env = append(cmd.Env, "EVAC_VAR_from="+m.w.source.cuttable("source").Reveal(), "EVAC_VAR_to="+m.w.target.cuttable(m.database).Reveal())
+	cmd.Env = append(cmd.Env, "EVAC_TORTURE_COMMIT="+m.commit, "EVAC_VAR_from="+m.w.source.cuttable("source").Reveal(), "EVAC_VAR_to="+m.w.target.cuttable(m.database).Reveal())
 	return m.beginCommand(cmd)
 }
 

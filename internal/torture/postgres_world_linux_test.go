@@ -72,9 +72,9 @@ func newPgServer(t *testing.T, name string, which testenv.Which, disk *pgDisk) *
 	return s
 }
 
-// newPgWorld makes the world; its database has about 30 MB in the full form.
-// The target lies on a disk of its own, if one is given.
-func newPgWorld(t *testing.T, random *rand.Rand, disk *pgDisk) *pgWorld {
+// newPgWorld makes the world; the database has about size times 300 kB. The
+// target lies on a disk of its own, if one is given.
+func newPgWorld(t *testing.T, random *rand.Rand, disk *pgDisk, size int) *pgWorld {
 	t.Helper()
 	w := &pgWorld{t: t, random: random, pgDump: testenv.PgDump(t), tally: pgTally{}}
 	w.evac = filepath.Join(t.TempDir(), "evac") // by a name of its own its processes are known
@@ -84,11 +84,9 @@ func newPgWorld(t *testing.T, random *rand.Rand, disk *pgDisk) *pgWorld {
 	w.source = newPgServer(t, "source", testenv.Older, nil)
 	w.target = newPgServer(t, "target", testenv.Newer, disk)
 	w.source.admin("create database source template template0")
+	w.psql(w.source.dsn("source"), fmt.Sprintf("--set=size=%d", size), "--file=testdata/bulk.sql")
 	if *full {
-		w.psql(w.source.dsn("source"), "--set=size=100", "--file=testdata/bulk.sql")
 		w.psql(w.source.dsn("source"), "--file="+w.everything())
-	} else {
-		w.psql(w.source.dsn("source"), "--set=size=20", "--file=testdata/bulk.sql")
 	}
 	w.facts = w.read(w.source.dsn("source"))
 	w.measure()
