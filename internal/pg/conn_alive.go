@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -68,6 +69,18 @@ func alive(config *pgconn.Config) (map[string]string, error) {
 		settings["tcp_"+name] = strconv.Itoa(limits[name])
 	}
 	return settings, nil
+}
+
+// aliveReplication is alive for a session that speaks the replication protocol
+// and can set nothing later: what every server knows goes with its start.
+func aliveReplication(config *pgconn.Config) error {
+	settings, err := alive(config)
+	for name, value := range settings {
+		if strings.HasPrefix(name, "tcp_keepalives_") {
+			config.RuntimeParams[name] = value
+		}
+	}
+	return err
 }
 
 // keptAlive is a connection string for a program that connects by itself; one

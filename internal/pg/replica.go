@@ -190,6 +190,9 @@ func connectReplication(ctx context.Context, dsn secret.DSN) (*pgconn.PgConn, er
 	}
 	config.RuntimeParams["replication"] = "true"
 	config.RuntimeParams["application_name"] = replicaApplication
+	if err := aliveReplication(config); err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}

@@ -30,6 +30,9 @@ func (s *replication) exportSlot(ctx context.Context) (*exportedSlot, error) {
 	}
 	config.RuntimeParams["replication"] = "database"
 	config.RuntimeParams["application_name"] = followApplication
+	if err := aliveReplication(config); err != nil {
+		return nil, err
+	}
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, connectFault(ctx, fmt.Sprintf("connect to %s %s for replication", s.publisher.side, s.publisher.dsn), s.publisher.dsn, err)

@@ -22,13 +22,13 @@ func TestPostgresCopy(t *testing.T) {
 			faults := pgFaults()[what]
 			some = append(some, faults[random.IntN(len(faults))])
 		}
-		newPgWorld(t, random, nil, 20).torture(some, len(some))
+		newPgWorld(t, random, pgPlan{size: 20}).torture(some, len(some))
 		return
 	}
 	for what, faults := range pgFaults() {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			newPgWorld(t, dice(t), nil, 100).torture(faults, *pgStrikes)
+			newPgWorld(t, dice(t), pgPlan{size: 100, everything: true}).torture(faults, *pgStrikes)
 		})
 	}
 }
@@ -53,7 +53,7 @@ var (
 // while it moves a database, and while it takes that back.
 func TestPostgresWrites(t *testing.T) {
 	t.Parallel()
-	w := newPgWorld(t, dice(t), nil, 2)
+	w := newPgWorld(t, dice(t), pgPlan{size: 2})
 	step := 11
 	if *full {
 		step = 1
@@ -72,7 +72,7 @@ func TestPostgresWrites(t *testing.T) {
 // killedAt kills a move or its undo at a commit, unless it has fewer.
 func (w *pgWorld) killedAt(k kill, undo bool) (killed bool) {
 	w.t.Helper()
-	m := w.begin(w.random.IntN(2) == 0)
+	m := w.begin(w.copyNight(), w.random.IntN(2) == 0)
 	defer m.end()
 	if undo {
 		m.goOn()
@@ -96,9 +96,10 @@ func (w *pgWorld) killedAt(k kill, undo bool) (killed bool) {
 // torture strikes again and again, with each fault as often.
 func (w *pgWorld) torture(faults []pgFault, strikes int) {
 	w.t.Helper()
+	w.measure()
 	began := time.Now()
 	for w.tally.all() < strikes {
-		m := w.begin(w.random.IntN(3) == 0)
+		m := w.begin(w.copyNight(), w.random.IntN(3) == 0)
 		through, undo := false, false
 		for range 3 {
 			through = m.struck(w.rarest(faults), w.moment(false), false)

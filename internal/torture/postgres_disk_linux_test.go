@@ -17,11 +17,12 @@ import (
 func TestPostgresDisk(t *testing.T) {
 	t.Parallel()
 	asMounter(t, func() {
-		disk, size, strikes := newPgDisk(t), 20, 2
+		disk := newPgDisk(t)
+		plan, strikes := pgPlan{disk: disk, size: 20}, 2
 		if *full {
-			size, strikes = 100, *pgStrikes
+			plan, strikes = pgPlan{disk: disk, size: 100, everything: true}, *pgStrikes
 		}
-		newPgWorld(t, dice(t), disk, size).torture([]pgFault{
+		newPgWorld(t, dice(t), plan).torture([]pgFault{
 			{name: "disk full", mustFail: true, strike: disk.fill(disk.data), heal: disk.free},
 			{name: "disk of the log full", mustFail: true, empties: true, strike: disk.fill(disk.wal), heal: disk.free},
 		}, strikes)

@@ -49,7 +49,8 @@ type pgMove struct {
 	w        *pgWorld
 	database string
 	alone    bool
-	commit   string // at which evac kills itself
+	commit   string   // at which evac kills itself
+	undoTo   []string // how far undo goes
 	// before is what target and source were before the move.
 	before, beforeSource []string
 	story                []string
@@ -58,11 +59,13 @@ type pgMove struct {
 	emptied bool
 }
 
-func (w *pgWorld) begin(alone bool) *pgMove {
+func (w *pgWorld) copyNight() string { return fmt.Sprintf(pgNight, w.pgDump) }
+
+func (w *pgWorld) begin(runbook string, alone bool) *pgMove {
 	w.t.Helper()
 	w.moves++
 	m := &pgMove{w: w, database: fmt.Sprintf("target_%d", w.moves), alone: alone}
-	m.night = nightOf(w.t, w.evac, fmt.Sprintf(pgNight, w.pgDump))
+	m.night = nightOf(w.t, w.evac, runbook)
 	w.target.admin("create database " + m.database + " template template0")
 	m.before = m.whole()
 	m.beforeSource = w.around(w.source)
@@ -95,7 +98,7 @@ func (m *pgMove) start(undo bool) *process {
 			args = append(args, "--undo")
 		}
 	case undo:
-		args = []string{"undo"}
+		args = append([]string{"undo"}, m.undoTo...)
 	case m.begun():
 		args = []string{"resume"}
 	default:

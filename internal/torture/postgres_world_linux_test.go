@@ -45,7 +45,7 @@ type pgServer struct {
 }
 
 // pgSettings let a test see what a server does, and when.
-var pgSettings = map[string]string{"log_statement": "all", "log_line_prefix": "%a|", "log_min_messages": "log", "autovacuum": "off"}
+var pgSettings = map[string]string{"log_statement": "all", "log_line_prefix": "%a|", "log_min_messages": "log", "autovacuum": "off", "synchronous_commit": "on"}
 
 func newPgServer(t *testing.T, name string, which testenv.Which, disk *pgDisk) *pgServer {
 	t.Helper()
@@ -72,9 +72,14 @@ func newPgServer(t *testing.T, name string, which testenv.Which, disk *pgDisk) *
 	return s
 }
 
-// newPgWorld makes the world; the database has about size times 300 kB. The
-// target lies on a disk of its own, if one is given.
-func newPgWorld(t *testing.T, random *rand.Rand, disk *pgDisk, size int) *pgWorld {
+// pgPlan says how a world is made.
+type pgPlan struct {
+	size       int     // of the rows, in 300 kB
+	everything bool    // every kind of object as well
+	disk       *pgDisk // of the target alone
+}
+
+func newPgWorld(t *testing.T, random *rand.Rand, plan pgPlan) *pgWorld {
 	t.Helper()
 	w := &pgWorld{t: t, random: random, pgDump: testenv.PgDump(t), tally: pgTally{}}
 	w.evac = filepath.Join(t.TempDir(), "evac") // by a name of its own its processes are known
@@ -82,14 +87,13 @@ func newPgWorld(t *testing.T, random *rand.Rand, disk *pgDisk, size int) *pgWorl
 		t.Fatal(err)
 	}
 	w.source = newPgServer(t, "source", testenv.Older, nil)
-	w.target = newPgServer(t, "target", testenv.Newer, disk)
+	w.target = newPgServer(t, "target", testenv.Newer, plan.disk)
 	w.source.admin("create database source template template0")
-	w.psql(w.source.dsn("source"), fmt.Sprintf("--set=size=%d", size), "--file=testdata/bulk.sql")
-	if *full {
+	w.psql(w.source.dsn("source"), fmt.Sprintf("--set=size=%d", plan.size), "--file=testdata/bulk.sql")
+	if plan.everything {
 		w.psql(w.source.dsn("source"), "--file="+w.everything())
 	}
 	w.facts = w.read(w.source.dsn("source"))
-	w.measure()
 	return w
 }
 
@@ -111,7 +115,7 @@ func (w *pgWorld) everything() string {
 // measure moves once undisturbed.
 func (w *pgWorld) measure() {
 	w.t.Helper()
-	m := w.begin(false)
+	m := w.begin(w.copyNight(), false)
 	began := time.Now()
 	m.goOn()
 	w.took = time.Since(began)
