@@ -105,14 +105,15 @@ func (s *replication) subscribed(ctx context.Context) (is bool, err error) {
 	return is, nil
 }
 
-// unsubscribe drops the subscription, if it is there, and leaves the slot.
+// unsubscribe drops the subscription, if it is there, and leaves the slot. Its
+// comment would stay: the server forgets to drop that of a subscription.
 func (s *replication) unsubscribe(ctx context.Context) error {
 	there, err := s.subscribed(ctx)
 	if err != nil || !there {
 		return err
 	}
 	err = run(ctx, s.subscriber.conn, fmt.Sprintf(
-		"alter subscription %[1]s disable; alter subscription %[1]s set (slot_name = none); drop subscription %[1]s", Quote(s.name)))
+		"alter subscription %[1]s disable; alter subscription %[1]s set (slot_name = none); comment on subscription %[1]s is null; drop subscription %[1]s", Quote(s.name)))
 	if err != nil {
 		return fmt.Errorf("drop subscription %q on %s: %w", s.name, s.subscriber.side, err)
 	}

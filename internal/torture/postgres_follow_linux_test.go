@@ -101,7 +101,7 @@ func (w *pgWorld) thereAndBack(faults []pgFault) {
 // home undoes the night, and holds before it.
 func (m *pgMove) home() {
 	m.t.Helper()
-	if e := m.endsIn(m.start(true), 2*patience); e.code != 0 && e.code != 20 || strings.Contains(e.stderr, "undo of step") {
+	if e := m.endsIn(m.start(true), 2*patience); !m.well(e) {
 		m.t.Fatalf("%s: home: exit %d\n%s%s", m.told(), e.code, e.stdout, e.stderr)
 	}
 }

@@ -235,18 +235,24 @@ func (m *pgMove) struck(f pgFault, at moment, undo bool) (through bool) {
 	if f.heal != nil {
 		f.heal(m.w)
 	}
-	if hit && (e.code != 0 || !f.mustFail) {
-		m.w.tally.add(f.name, phase, e.code != 0)
+	if hit && (!m.well(e) || !f.mustFail) {
+		m.w.tally.add(f.name, phase, !m.well(e))
 	}
 	m.readable(e)
 	m.story = append(m.story, fmt.Sprintf("exit %d", e.code))
 	m.emptied = m.emptied || f.empties && !undo && (e.code == 0 || phase == verifying)
-	return e.code == 0
+	return m.well(e)
+}
+
+// well tells whether a command came to its end; an undo that is told how far
+// to go holds there.
+func (m *pgMove) well(e ended) bool {
+	return e.code == 0 || e.code == 20 && m.undoTo != nil && strings.Contains(e.stderr, "the run stands before stage")
 }
 
 func (m *pgMove) throughWith(p *process, what string) bool {
 	m.t.Helper()
-	if e := m.endsIn(p, 2*patience); e.code != 0 {
+	if e := m.endsIn(p, 2*patience); !m.well(e) {
 		m.t.Fatalf("%s: %s: exit %d\n%s%s", m.told(), what, e.code, e.stdout, e.stderr)
 	}
 	return true
