@@ -5,11 +5,13 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
+	"github.com/evac-io/evac/internal/servers"
 	"github.com/evac-io/evac/internal/testenv"
 )
 
@@ -203,3 +205,45 @@ do $$ begin
 	execute format('alter database %I set work_mem = ''5MB''', current_database());
 end $$;
 `
+
+// Whatever looks before it acts speaks every server's SQL, and says in words
+// what an old one cannot do.
+func TestOldServersAreUnderstood(t *testing.T) {
+	t.Parallel()
+	for _, which := range []testenv.Which{"9.4", "9.5"} {
+		srv := testenv.OwnPostgres(t, which, func(o *servers.Options) { o.Settings["logging_collector"] = "on" })
+		from, to := testenv.Database(t, srv), testenv.Database(t, testenv.Postgres(t, "17"))
+		once(t, from, "create table t (id serial primary key, a text); insert into t (a) values ('x'); create table no_key (a int)")
+		trip := newTripOn(t, from, to, "")
+		follow := FollowOptions{CopyOptions: trip.CopyOptions, Reach: from}
+		for name, look := range map[string]func(context.Context) error{
+			"freeze":      func(ctx context.Context) error { _, err := PlanFreeze(ctx, from, FreezeOptions{}); return err },
+			"who tries":   func(ctx context.Context) error { _, err := WhoTries(ctx, from, time.Now()); return err },
+			"copy":        func(ctx context.Context) error { _, err := CheckCopy(ctx, trip.CopyOptions); return err },
+			"verify":      func(ctx context.Context) error { _, err := PlanVerify(ctx, from, to, VerifyOptions{}); return err },
+			"warm":        func(ctx context.Context) error { _, err := PlanWarm(ctx, warming(from)); return err },
+			"temperature": func(ctx context.Context) error { _, err := TakeTemperature(ctx, warming(from)); return err },
+			"role":        func(ctx context.Context) error { _, err := RoleOf(ctx, from); return err },
+		} {
+			if err := look(t.Context()); err != nil {
+				t.Errorf("%s, %s: %v", which, name, err)
+			}
+		}
+		for name, look := range map[string]func(context.Context) error{
+			"check before a follow": func(ctx context.Context) error { _, err := CheckFollow(ctx, trip.CopyOptions); return err },
+			"follow":                func(ctx context.Context) error { _, err := PlanFollow(ctx, follow); return err },
+			"replica": func(ctx context.Context) error {
+				_, err := PlanReplica(ctx, ReplicaOptions{From: from, Local: Local{User: "nobody"}})
+				return err
+			},
+			"promote": func(ctx context.Context) error {
+				_, err := PlanPromote(ctx, PromoteOptions{Database: from})
+				return err
+			},
+		} {
+			if err := look(t.Context()); err == nil || strings.Contains(err.Error(), "SQLSTATE 42") || !strings.Contains(err.Error(), "10") {
+				t.Errorf("%s, %s: %v", which, name, err)
+			}
+		}
+	}
+}

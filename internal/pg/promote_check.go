@@ -130,7 +130,7 @@ const firstPromoted = 10_00_00
 // refuse says everything that keeps the promotion from working.
 func (p *promotion) refuse(ctx context.Context) error {
 	if p.version < firstPromoted {
-		return fault.New(fault.Invalid, fmt.Sprintf("server version %d is too old, want 10 or later", p.version/100_00), "")
+		return fault.New(fault.Invalid, fmt.Sprintf("server version %s is too old, want %s or later", versionName(p.version), majorName(firstPromoted)), "")
 	}
 	role, err := roleOf(ctx, p.standby)
 	if err != nil {

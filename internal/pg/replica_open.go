@@ -47,20 +47,20 @@ func openReplica(ctx context.Context, o ReplicaOptions) (r *replica, err error) 
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, r.close(ctx))
+			r, err = nil, errors.Join(err, r.close(ctx))
 		}
 	}()
 	if r.version, err = Version(ctx, r.primary); err != nil {
-		return nil, err
+		return r, err
 	}
 	if r.version < firstPromoted {
-		return nil, fault.New(fault.Invalid, fmt.Sprintf("server version %d is too old, want 10 or later", r.version/100_00), "")
+		return r, fault.New(fault.Invalid, fmt.Sprintf("server version %s is too old, want %s or later", versionName(r.version), majorName(firstPromoted)), "")
 	}
 	if r.system, _, err = identity(ctx, r.primary); err != nil {
-		return nil, err
+		return r, err
 	}
 	if r.login, err = pgconn.ParseConfig(o.From.Reveal()); err != nil {
-		return nil, fault.New(fault.Invalid, "the connection string of the primary cannot be read", "")
+		return r, fault.New(fault.Invalid, "the connection string of the primary cannot be read", "")
 	}
 	r.own = r.ownDSN()
 	return r, nil

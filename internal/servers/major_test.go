@@ -1,15 +1,30 @@
 package servers
 
-import "testing"
+import (
+	"log/slog"
+	"strings"
+	"testing"
+)
 
 func TestMajorName(t *testing.T) {
-	for version, want := range map[string]string{"9.4.4": "9.4", "9.6.24": "9.6", "10.23": "10", "18beta2": "18", "17.5": "17"} {
-		major := 9
-		if version[0] != '9' {
-			major = 10*int(version[0]-'0') + int(version[1]-'0')
+	for _, c := range []struct {
+		major   int
+		version string
+		want    string
+	}{
+		{9, "9.4.4", "9.4"}, {9, "9.6.24", "9.6"}, {10, "10.23", "10"}, {17, "17.5", "17"}, {18, "18beta2", "18"},
+	} {
+		if got := (Install{Major: c.major, Version: c.version}).MajorName(); got != c.want {
+			t.Errorf("%s is named %q, want %q", c.version, got, c.want)
 		}
-		if got := (Install{Major: major, Version: version}).MajorName(); got != want {
-			t.Errorf("%s is named %q", version, got)
+	}
+}
+
+func TestMajorRefuses(t *testing.T) {
+	for _, major := range []string{"9.3", "9", "99", "newest", ""} {
+		_, err := Major(t.Context(), t.TempDir(), major, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), "is offered") {
+			t.Errorf("%q: %v", major, err)
 		}
 	}
 }
