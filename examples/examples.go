@@ -9,6 +9,12 @@ import _ "embed" // the runbooks
 //go:embed moving-day.hcl
 var MovingDay []byte
 
+// MovingDayFollow is the runbook of `evac demo move --follow`: the same with the
+// new database following the old one, so that writes stop for seconds.
+//
+//go:embed moving-day-follow.hcl
+var MovingDayFollow []byte
+
 // Starter is what `evac init` writes: it works anywhere and asks nobody.
 //
 //go:embed starter.hcl

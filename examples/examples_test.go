@@ -15,7 +15,9 @@ func TestRunbooksParseAndAreFormatted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, text := range map[string][]byte{"moving-day.hcl": examples.MovingDay, "starter.hcl": examples.Starter} {
+	for file, text := range map[string][]byte{
+		"moving-day.hcl": examples.MovingDay, "moving-day-follow.hcl": examples.MovingDayFollow, "starter.hcl": examples.Starter,
+	} {
 		if _, wrong := runbook.Parse(file, text, registry); wrong.Err() != nil {
 			t.Error(wrong.Err())
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/evac-io/evac/internal/forecast"
 	"github.com/evac-io/evac/internal/journal"
 	"github.com/evac-io/evac/internal/servers/standin"
+	"github.com/evac-io/evac/internal/step"
 	"github.com/evac-io/evac/internal/view"
 )
 
@@ -25,15 +26,27 @@ func (a *app) demoCommand() *cobra.Command {
 func (a *app) demoMoveCommand() *cobra.Command {
 	o := demo.Options{}
 	var fail []string
-	var catalog string
+	var catalog, size string
 	cmd := &cobra.Command{
 		Use: "move", Args: cobra.NoArgs,
 		Short: "Move a live web shop from one PostgreSQL to a newer one, under orders",
+		Long: `Move a live web shop from one PostgreSQL to a newer one, under orders. By
+itself the database is copied while writes are stopped; with --follow it is
+copied before and follows, and writes stop for seconds.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			faults, err := readFaults(fail)
 			if err != nil {
 				return err
 			}
+			if size != "" {
+				bytes, err := step.ParseSize(size)
+				if err != nil {
+					return fault.Wrap(fault.Invalid, "--size", err, "")
+				}
+				o.Bytes = int64(bytes)
+			}
+			o.Follow = o.Follow || o.Home
+			o.Undo = a.undoScene
 			if catalog != "" {
 				text, err := readRegular(catalog)
 				if err != nil {
@@ -50,6 +63,10 @@ func (a *app) demoMoveCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Dir, "dir", "", "where to work (default: a new ./evac-demo-…)")
+	flags.BoolVar(&o.Follow, "follow", false, "copy before the night and follow: writes stop for seconds")
+	flags.BoolVar(&o.Home, "home", false, "like --follow, and take the customers back to the old database in the end")
+	flags.StringVar(&size, "size", "", "about how large the database is, like 5GB (default: 180MB)")
+	flags.Float64Var(&o.Rate, "rate", 0, "orders a second (default: 220)")
 	flags.BoolVar(&o.Small, "small", false, "a small shop, over in seconds")
 	flags.BoolVar(&o.Keep, "keep", false, "keep the databases up afterwards, to look by hand")
 	flags.StringVar(&o.Gateway, "gateway", "", "haproxy or standin (default: HAProxy if it can be had)")
@@ -97,24 +114,7 @@ func demoGatewayCommand() *cobra.Command {
 // conductScene runs the demo's runbook as its runner. It waits where the
 // runbook waits, since the demo's people answer there, and ends at a hold.
 func (a *app) conductScene(ctx context.Context, scene demo.Scene, faults map[string]string) error {
-	runner := *a
-	runner.home, runner.as = scene.Home, scene.Runner
-	src, err := readSource(scene.Runbook)
-	if err != nil {
-		return err
-	}
-	values := map[string]any{}
-	for name, text := range scene.Variables {
-		values[name] = text
-	}
-	for name, text := range scene.Secrets {
-		values[name] = text
-	}
-	bound, err := runner.bind(src, variableFlags{}, "", values)
-	if err != nil {
-		return err
-	}
-	program, err := runner.program(bound, scene.Runbook)
+	runner, program, err := a.inScene(scene)
 	if err != nil {
 		return err
 	}
@@ -129,6 +129,59 @@ func (a *app) conductScene(ctx context.Context, scene demo.Scene, faults map[str
 		o.Expect = forecast.Read(nil).Fill
 		_, err = conduct.Start(ctx, o, program, checked)
 		return err
+	})
+}
+
+// inScene is this program as the demo's runner, with the demo's runbook.
+func (a *app) inScene(scene demo.Scene) (*app, *conduct.Program, error) {
+	runner := *a
+	runner.home, runner.as = scene.Home, scene.Runner
+	src, err := readSource(scene.Runbook)
+	if err != nil {
+		return nil, nil, err
+	}
+	values := map[string]any{}
+	for name, text := range scene.Variables {
+		values[name] = text
+	}
+	for name, text := range scene.Secrets {
+		values[name] = text
+	}
+	bound, err := runner.bind(src, variableFlags{}, "", values)
+	if err != nil {
+		return nil, nil, err
+	}
+	program, err := runner.program(bound, scene.Runbook)
+	return &runner, program, err
+}
+
+// undoScene takes back what was done in the demo, as `evac undo --to STAGE`
+// does, or all of it. That the run holds before the stage is as it shall be.
+func (a *app) undoScene(ctx context.Context, scene demo.Scene, stage string) error {
+	runner, program, err := a.inScene(scene)
+	if err != nil {
+		return err
+	}
+	return runner.withJournal(ctx, func(j *journal.Journal) error {
+		run, err := j.Newest(ctx, false)
+		if err != nil {
+			return err
+		}
+		if _, err := j.Request(ctx, run, journal.NewEvent(journal.AskUndo, runner.actor(), "", 0, journal.UndoBody{To: stage})); err != nil {
+			return err
+		}
+		s := runner.newShow(program.Secrets)
+		o := s.options(ctx, j)
+		o.OnHold = nil
+		if err := s.resumed(ctx, j, run); err != nil {
+			return err
+		}
+		err = conduct.Resume(ctx, o, program, run, false)
+		st, wrong := j.Load(ctx, run)
+		if wrong == nil && fault.KindOf(err) == fault.Held && stage != "" && st.Undo == nil {
+			return nil
+		}
+		return errors.Join(err, wrong)
 	})
 }
 

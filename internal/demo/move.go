@@ -36,6 +36,15 @@ type Options struct {
 	Self []string
 	// Small makes a tiny shop with few customers, for tests.
 	Small bool
+	// Bytes is about how large the database is, Rate how many orders come a
+	// second; 0 is as Small says.
+	Bytes int64
+	Rate  float64
+	// Follow moves with a copy that follows, so that writes stop for seconds.
+	Follow bool
+	// Home takes the customers back once they have ordered in the new place,
+	// and then undoes everything. It needs Follow and Undo.
+	Home bool
 	// Gateway is "haproxy" or "standin"; empty takes HAProxy if it can be had.
 	Gateway string
 	// Keep leaves the databases running after the result is known.
@@ -49,6 +58,9 @@ type Options struct {
 	// and returns nil then. It waits for the people at checklists and gates,
 	// whom the world plays. A fault.Held means that the run holds.
 	Conduct func(context.Context, Scene) error
+	// Undo takes back what Conduct has done, back to the stage, which is undone
+	// too, or everything. It returns nil if the run holds before that stage.
+	Undo func(ctx context.Context, s Scene, stage string) error
 	// Report writes the run's report to Scene.Report; nil writes none.
 	Report func(context.Context, Scene, Result) error
 }
@@ -110,13 +122,40 @@ func (o Options) move(ctx, waiting context.Context, p *process) (Result, error) 
 	if err != nil {
 		return Result{}, err
 	}
-	scene, err := sceneOf(o.Dir, info)
+	scene, err := o.scene(info)
 	if err != nil {
 		return Result{}, err
 	}
 	fmt.Fprintf(o.Progress, "PostgreSQL %s → %s behind %s, about %s rows; customers order at %s\n",
 		info.Source.Version, info.Target.Version, info.Gateway, humanize.Comma((info.Rows+500)/1000*1000), info.PublicURL)
 	if err := o.Conduct(ctx, scene); err != nil {
+		return Result{}, err
+	}
+	if o.Home {
+		return o.goHome(ctx, waiting, scene)
+	}
+	return o.conclude(waiting, scene)
+}
+
+// homeStage is the first stage of the night: what is before it stays while the
+// customers go home.
+const homeStage = "close"
+
+// goHome takes the customers back once they have ordered in the new place. The
+// world looks for their orders on both sides; then the rest is undone.
+func (o Options) goHome(ctx, waiting context.Context, scene Scene) (Result, error) {
+	if err := awaitSettled(waiting, o.Dir); err != nil {
+		return Result{}, err
+	}
+	fmt.Fprintln(o.Progress, "customers have ordered in the new place; now everything goes back: evac undo --to "+homeStage)
+	if err := o.Undo(ctx, scene, homeStage); err != nil {
+		return Result{}, err
+	}
+	if _, err := awaitResult(waiting, o.Dir); err != nil {
+		return Result{}, err
+	}
+	fmt.Fprintln(o.Progress, "all orders are looked for; now the copy goes too: evac undo")
+	if err := o.Undo(ctx, scene, ""); err != nil {
 		return Result{}, err
 	}
 	return o.conclude(waiting, scene)
@@ -131,7 +170,7 @@ func Await(ctx context.Context, o Options) (Result, error) {
 	}
 	o.Dir = dir
 	paths := world.Paths{Dir: dir}
-	scene := Scene{Dir: dir, Home: paths.Home(), Runbook: paths.Runbook(), Report: paths.Report(), Runner: runner}
+	scene := Scene{Dir: dir, Home: paths.Home(), Report: paths.Report(), Runner: runner}
 	result, err := o.conclude(ctx, scene)
 	if result.Kept {
 		return result, err
@@ -168,8 +207,8 @@ func (o *Options) prepare() error {
 		}
 		o.Self = []string{self, "demo"}
 	}
-	if !slices.Contains([]string{"", world.HAProxy, world.StandIn}, o.Gateway) {
-		return fault.New(fault.Invalid, fmt.Sprintf("unknown gateway %q", o.Gateway), "take "+world.HAProxy+" or "+world.StandIn)
+	if err := o.sound(); err != nil {
+		return err
 	}
 	if o.Dir == "" {
 		o.Dir = time.Now().Format("evac-demo-20060102-150405")
@@ -189,7 +228,34 @@ func (o *Options) prepare() error {
 	if len(there) > 0 {
 		return fault.New(fault.Invalid, fmt.Sprintf("make a demo in %q: it is not empty", dir), "name another directory with --dir")
 	}
-	return os.WriteFile(world.Paths{Dir: dir}.Runbook(), examples.MovingDay, 0o644)
+	name, text := o.runbook()
+	return os.WriteFile(name, text, 0o644)
+}
+
+// runbook is the path and the text of the runbook that is run.
+func (o Options) runbook() (path string, text []byte) {
+	if o.Follow {
+		return filepath.Join(o.Dir, "moving-day-follow.hcl"), examples.MovingDayFollow
+	}
+	return filepath.Join(o.Dir, "moving-day.hcl"), examples.MovingDay
+}
+
+// leastBytes is the smallest database that can be asked for.
+const leastBytes = 10 << 20
+
+// sound refuses options that cannot be meant.
+func (o Options) sound() error {
+	switch {
+	case !slices.Contains([]string{"", world.HAProxy, world.StandIn}, o.Gateway):
+		return fault.New(fault.Invalid, fmt.Sprintf("unknown gateway %q", o.Gateway), "take "+world.HAProxy+" or "+world.StandIn)
+	case o.Home && !o.Follow:
+		return fault.New(fault.Invalid, "go home from a move by copy: there is no way home", "--follow --home")
+	case o.Bytes != 0 && o.Bytes < leastBytes:
+		return fault.New(fault.Invalid, fmt.Sprintf("make a shop of %d bytes: the smallest has %s", o.Bytes, humanize.IBytes(leastBytes)), "--size 1GB")
+	case o.Rate < 0:
+		return fault.New(fault.Invalid, fmt.Sprintf("let %g orders come a second", o.Rate), "--rate 500")
+	}
+	return nil
 }
 
 func (o Options) self(args ...string) []string {
@@ -201,21 +267,29 @@ func (o Options) worldOptions() world.Options {
 	w := world.Options{
 		Size: shop.Full(), Orders: fullOrders, Reads: fullReads, Linger: 3 * time.Second, Lifetime: lifetime,
 		StandIn: append([]string{o.Self[0]}, o.self("gateway")...), Gateway: o.Gateway, Keep: o.Keep, Catalog: o.Catalog,
+		Follow: o.Follow, Home: o.Home,
 	}
 	if o.Small {
 		w.Size, w.Orders, w.Reads, w.Linger = shop.Small(), smallOrders, smallReads, time.Second
 	}
+	if o.Bytes > 0 {
+		w.Size = shop.Of(o.Bytes)
+	}
+	if o.Rate > 0 {
+		w.Orders = o.Rate
+	}
 	return w
 }
 
-func sceneOf(dir string, info world.Info) (Scene, error) {
-	env, err := world.ReadEnv(dir)
+func (o Options) scene(info world.Info) (Scene, error) {
+	env, err := world.ReadEnv(o.Dir)
 	if err != nil {
 		return Scene{}, err
 	}
-	paths := world.Paths{Dir: dir}
+	paths := world.Paths{Dir: o.Dir}
+	file, _ := o.runbook()
 	s := Scene{
-		Dir: dir, Home: paths.Home(), Runbook: paths.Runbook(), Report: paths.Report(), Runner: runner,
+		Dir: o.Dir, Home: paths.Home(), Runbook: file, Report: paths.Report(), Runner: runner,
 		Variables: info.Variables, Secrets: map[string]secret.String{}, Info: info,
 	}
 	for name, value := range env {

@@ -21,12 +21,15 @@ func Print(w io.Writer, r Result) error {
 	var b strings.Builder
 	printFailures(&b, r)
 	fmt.Fprintf(&b, "PostgreSQL %s → %s behind %s: the move was %s\n", r.SourceVersion, r.TargetVersion, r.Gateway, r.Result)
-	fmt.Fprintf(&b, "write downtime  %.1f s   (no order was taken from %s to %s)\n",
-		r.WriteDowntimeSeconds, r.WriteOutage.From.Local().Format("15:04:05.0"), r.WriteOutage.To.Local().Format("15:04:05.0"))
+	fmt.Fprintf(&b, "write downtime  %.1f s   %s\n", r.WriteDowntimeSeconds, between(r.WriteOutage))
 	fmt.Fprintf(&b, "read downtime   %.2f s  (the longest time without a product shown)\n", r.ReadDowntimeSeconds)
+	if r.Back != nil {
+		fmt.Fprintf(&b, "the way home    %.1f s   %s, %.2f s without a product shown\n", r.Back.WriteDowntimeSeconds, between(r.Back.WriteOutage), r.Back.ReadDowntimeSeconds)
+	}
 	fmt.Fprintf(&b, "requests        %s, %s failed; %.0f orders a second outside the downtime\n",
 		humanize.Comma(r.Requests), humanize.Comma(r.RequestsFailed), r.OrdersPerSecond)
-	if r.Result == world.ResultDone {
+	printProved(&b, r.Proved)
+	if r.Result == world.ResultDone || r.Back != nil {
 		fmt.Fprintf(&b, "rows            %s\n", rowsLine(r))
 		fmt.Fprintf(&b, "checked by SQL  %s rows in %d tables: %s\n", humanize.Comma(r.Check.Rows), r.Check.Tables, sameOr(r.Check.Differ))
 		fmt.Fprintf(&b, "catalog         %s\n", catalogLine(r))
@@ -35,6 +38,20 @@ func Print(w io.Writer, r Result) error {
 	fmt.Fprintln(&b, ordersLine(r))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func between(o crowd.Outage) string {
+	const clock = "15:04:05.0"
+	return fmt.Sprintf("(no order was taken from %s to %s)", o.From.Local().Format(clock), o.To.Local().Format(clock))
+}
+
+// printProved says what the run itself proved, and when.
+func printProved(b *strings.Builder, list []world.Proof) {
+	name := "proved"
+	for _, p := range list {
+		fmt.Fprintf(b, "%-15s %s  %s: %s\n", name, p.At.Local().Format("15:04:05.0"), p.Step, p.What)
+		name = ""
+	}
 }
 
 func rowsLine(r Result) string {
@@ -65,10 +82,18 @@ func sameOr(differ []string) string {
 
 func ordersLine(r Result) string {
 	all := humanize.Comma(r.Orders.Acknowledged)
-	if r.Orders.Kept() {
-		return fmt.Sprintf("every one of %s acknowledged orders found on the %s exactly once", all, r.OrdersOn)
+	if !r.Orders.Kept() {
+		return fmt.Sprintf("of %s acknowledged orders %d are MISSING on the %s and %d stand there TWICE", all, r.Orders.Missing, r.OrdersOn, r.Orders.Twice)
 	}
-	return fmt.Sprintf("of %s acknowledged orders %d are MISSING on the %s and %d stand there TWICE", all, r.Orders.Missing, r.OrdersOn, r.Orders.Twice)
+	text := fmt.Sprintf("every one of %s acknowledged orders found on the %s exactly once", all, r.OrdersOn)
+	switch too := r.OrdersToo; {
+	case too == nil:
+		return text
+	case too.Kept():
+		return text + ", and so on the other side, which follows"
+	default:
+		return text + fmt.Sprintf("; on the other side, which follows, %d are MISSING and %d stand TWICE", too.Missing, too.Twice)
+	}
 }
 
 // printFailures is a table of the seconds with failures; equal seconds that

@@ -146,13 +146,28 @@ func (f *follower) pass() {
 	}
 }
 
+// awaitSettled waits until customers of a living world have ordered in the new
+// place for a while.
+func awaitSettled(ctx context.Context, dir string) error {
+	_, err := await(ctx, dir, func() (struct{}, error) {
+		_, err := os.Stat(world.Paths{Dir: dir}.Settled())
+		return struct{}{}, err
+	})
+	return err
+}
+
 // awaitResult waits for the result of a living world.
 func awaitResult(ctx context.Context, dir string) (Result, error) {
+	return await(ctx, dir, func() (Result, error) { return world.ReadResult(dir) })
+}
+
+// await waits for a file of a living world that is not there yet.
+func await[T any](ctx context.Context, dir string, read func() (T, error)) (T, error) {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for {
 		alive := world.Alive(dir)
-		r, err := world.ReadResult(dir)
+		r, err := read()
 		switch {
 		case err == nil || !errors.Is(err, fs.ErrNotExist):
 			return r, err

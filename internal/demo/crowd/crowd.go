@@ -145,6 +145,13 @@ func (c *Crowd) Figures() Figures {
 	return f
 }
 
+// Turn sums up what happened so far, and looks for outages anew from now on.
+func (c *Crowd) Turn() Figures {
+	f := c.Figures()
+	c.record.turn()
+	return f
+}
+
 // Acknowledged lists the keys of all orders that were answered with 201.
 func (c *Crowd) Acknowledged() []uuid.UUID {
 	c.mu.Lock()

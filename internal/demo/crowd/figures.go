@@ -107,6 +107,13 @@ func (r *record) succeeded(c class, at time.Time) {
 	}
 }
 
+// turn forgets the outages.
+func (r *record) turn() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.outage = [2]Outage{}
+}
+
 func newRecord(start time.Time) *record {
 	return &record{start: start, last: [2]time.Time{start, start}}
 }

@@ -34,6 +34,20 @@ func Full() Size {
 	return Size{Customers: 60_000, Products: 5_000, Orders: 220_000, Visits: 60_000, Photos: 800}
 }
 
+// fullBytes is about what a database of size Full takes, indexes included.
+const fullBytes = 180 << 20
+
+// Of is the size of a database of about so many bytes: Full, with more or fewer
+// rows of everything.
+func Of(bytes int64) Size {
+	full := Full()
+	times := func(n int) int { return max(1, int(float64(n)*float64(bytes)/fullBytes)) }
+	return Size{
+		Customers: times(full.Customers), Products: times(full.Products), Orders: times(full.Orders),
+		Visits: times(full.Visits), Photos: times(full.Photos),
+	}
+}
+
 // Small is a size for quick tests.
 func Small() Size {
 	return Size{Customers: 300, Products: 50, Orders: 400, Visits: 40, Photos: 20}

@@ -14,37 +14,77 @@ import (
 	"github.com/evac-io/evac/internal/journal"
 )
 
+// result is what a run that has ended says of itself.
+func (w *world) result(st *journal.State) (Result, error) {
+	r := Result{
+		Result: st.Result, Run: st.Run, Gateway: w.info.Gateway, Catalog: w.catalog, Report: w.paths.Report(),
+		SourceVersion: w.info.Source.Version, TargetVersion: w.info.Target.Version, Kept: w.o.Keep,
+	}
+	err := verified(st, &r)
+	if err == nil && w.o.Follow {
+		r.Proved, err = proved(st)
+	}
+	return r, err
+}
+
 // conclude lets customers come a little longer, counts, and proves by plain
 // SQL what the result claims.
-func (w *world) conclude(ctx context.Context, st *journal.State) (Result, error) {
+func (w *world) conclude(ctx context.Context, st *journal.State, r *Result) error {
 	if err := wait(ctx, w.o.Linger); err != nil {
-		return Result{}, err
+		return err
 	}
 	figures, err := w.crowd.Stop(ctx)
 	if err != nil {
-		return Result{}, fmt.Errorf("keep the ledger of acknowledged orders: %w", err)
-	}
-	r := Result{
-		Result: st.Result, Run: st.Run, Gateway: w.info.Gateway, Catalog: w.catalog, Report: w.paths.Report(),
-		SourceVersion: w.info.Source.Version, TargetVersion: w.info.Target.Version, OrdersOn: home(st, figures), Kept: w.o.Keep,
+		return fmt.Errorf("keep the ledger of acknowledged orders: %w", err)
 	}
 	r.count(figures)
-	if err := verified(st, &r); err != nil {
-		return r, err
+	r.OrdersOn = home(st, figures)
+	wentHome := r.there != nil
+	if wentHome {
+		r.Result = journal.ResultUndone
 	}
-	if st.Result == ResultDone {
+	if w.o.Follow && (st.Result == ResultDone || wentHome) {
+		if r.OrdersToo, err = w.checkFollower(ctx, r.OrdersOn); err != nil {
+			return err
+		}
+	}
+	if st.Result == ResultDone || wentHome {
 		err := w.both(ctx, func(source, target *pgx.Conn) (err error) {
 			r.Check, err = proof.CompareRows(ctx, source, target)
 			return err
 		})
 		if err != nil {
-			return r, err
+			return err
 		}
 	}
 	if r.Orders, err = w.checkOrders(ctx, r.OrdersOn); err != nil {
-		return r, err
+		return err
 	}
-	return r, w.note(ctx, st, r)
+	return w.note(ctx, st, *r)
+}
+
+// followTime bounds how long the side that follows may take for the rest.
+const followTime = time.Minute
+
+// checkFollower looks for the orders on the side that follows the one that they
+// were taken on last, once it has taken in everything.
+func (w *world) checkFollower(ctx context.Context, on string) (*proof.Orders, error) {
+	leader, follower := w.source, targetSide
+	if on == targetSide {
+		leader, follower = w.target, sourceSide
+	}
+	conn, err := connect(ctx, leader.DSN(database, ""))
+	if err != nil {
+		return nil, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, followTime)
+	err = errors.Join(proof.AwaitFollower(waiting, conn), conn.Close(ctx))
+	cancel()
+	if err != nil {
+		return nil, fmt.Errorf("wait until the %s has everything: %w", follower, err)
+	}
+	orders, err := w.checkOrders(ctx, follower)
+	return &orders, err
 }
 
 // The sides, as results name them.
@@ -75,7 +115,8 @@ func (w *world) checkOrders(ctx context.Context, on string) (proof.Orders, error
 	return orders, errors.Join(err, conn.Close(ctx))
 }
 
-// verified takes over what postgres_verify has found.
+// verified takes over what postgres_verify has found; the rows are those of the
+// last one.
 func verified(st *journal.State, r *Result) error {
 	for _, n := range st.Nodes {
 		if n.Kind != "postgres_verify" || n.Phase != journal.Done {
@@ -86,7 +127,7 @@ func verified(st *journal.State, r *Result) error {
 			return fmt.Errorf("read the output of %s: %w", n.ID, err)
 		}
 		r.Verified = true
-		r.Rows, r.Missing, r.Extra, r.Different = r.Rows+found.Rows, r.Missing+found.Missing, r.Extra+found.Extra, r.Different+found.Different
+		r.Rows, r.Missing, r.Extra, r.Different = found.Rows, r.Missing+found.Missing, r.Extra+found.Extra, r.Different+found.Different
 	}
 	return nil
 }

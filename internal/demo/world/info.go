@@ -38,6 +38,12 @@ type Options struct {
 	// Keep leaves the databases running after the result is known, so that
 	// they can be looked into.
 	Keep bool `json:"keep,omitempty"`
+	// Follow tells that the target follows the source, and after the move the
+	// source the target: all orders must be on both sides.
+	Follow bool `json:"follow,omitempty"`
+	// Home tells that the run is undone, once it is done, to where the target
+	// follows the source again. The world stays until it is ended then.
+	Home bool `json:"home,omitempty"`
 	// Catalog is SQL that prints facts of a database, to be the same on both
 	// sides; empty takes evac's own.
 	Catalog string `json:"catalog,omitempty"`

@@ -16,9 +16,6 @@ type Paths struct{ Dir string }
 // Home is the journal's directory (EVAC_HOME).
 func (p Paths) Home() string { return p.in("journal") }
 
-// Runbook is the runbook that is run.
-func (p Paths) Runbook() string { return p.in("moving-day.hcl") }
-
 // Report is the after-action report.
 func (p Paths) Report() string { return p.in("report.md") }
 
@@ -45,6 +42,10 @@ func (p Paths) Page() string { return p.in("page") }
 // Ledger holds the keys of all acknowledged orders.
 func (p Paths) Ledger() string { return p.in("acknowledged") }
 
+// Settled is there once customers have ordered in the new place for a while, if
+// the world goes home from there.
+func (p Paths) Settled() string { return p.in("settled") }
+
 // Announcements holds what the webhook received, one JSON object a line.
 func (p Paths) Announcements() string { return p.in("announcements.jsonl") }
 
@@ -53,7 +54,7 @@ func (p Paths) in(name string) string { return filepath.Join(p.Dir, name) }
 // tidy removes what is of no use without the world; the log stays if it says
 // why the world could not go on.
 func (p Paths) tidy(keepLog bool) error {
-	paths := []string{p.Options(), p.Info(), p.Env(), p.Page(), p.Ledger(), p.Announcements()}
+	paths := []string{p.Options(), p.Info(), p.Env(), p.Page(), p.Ledger(), p.Announcements(), p.Settled()}
 	if !keepLog {
 		paths = append(paths, p.Log())
 	}

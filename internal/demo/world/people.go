@@ -32,27 +32,39 @@ func (w *world) follow(ctx context.Context) (*journal.State, error) {
 	if err != nil {
 		return nil, err
 	}
+	st.Run = run
+	return st, w.play(ctx, st, (*journal.State).Finished)
+}
+
+// atHome tells that a run that was done has been undone: to its beginning, or
+// as far as somebody wanted it, where it holds.
+func atHome(st *journal.State) bool {
+	return st.Finished() && st.Result != ResultDone || st.Held != nil && st.Stopped != nil && st.Undo == nil
+}
+
+// play lets the people do what they are asked, until the state is as wanted.
+func (w *world) play(ctx context.Context, st *journal.State, until func(*journal.State) bool) error {
 	for {
-		events, err := w.journal.Events(ctx, run, st.Seq)
+		events, err := w.journal.Events(ctx, st.Run, st.Seq)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, e := range events {
 			if err := st.Apply(e); err != nil {
-				return nil, err
+				return err
 			}
 		}
-		if st.Finished() {
-			return st, nil
+		if until(st) {
+			return nil
 		}
-		if err := w.play(ctx, st); err != nil {
-			return nil, err
+		if err := w.act(ctx, st); err != nil {
+			return err
 		}
 		if idle, err := w.idle(ctx, st); err != nil || idle {
-			return nil, errors.Join(err, errIdle)
+			return errors.Join(err, errIdle)
 		}
 		if err := w.news(ctx, st); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
@@ -104,9 +116,9 @@ func (w *world) firstRun(ctx context.Context) (string, error) {
 	}
 }
 
-// play does what waits for people: each item is really tried by its owner, and
+// act does what waits for people: each item is really tried by its owner, and
 // gates are approved by those who may.
-func (w *world) play(ctx context.Context, st *journal.State) error {
+func (w *world) act(ctx context.Context, st *journal.State) error {
 	for _, n := range st.Nodes {
 		if n.Phase != journal.Waiting {
 			continue

@@ -35,11 +35,13 @@ type Result struct {
 	OrdersPerSecond float64 `json:"orders_per_second"`
 	// OrdersOn is the side that Orders are looked for on: the target if the
 	// move was done, else where orders were taken last.
-	OrdersOn string        `json:"orders_on"`
-	Orders   proof.Orders  `json:"orders"`
-	Unclear  int64         `json:"orders_unclear"`
-	Check    proof.Rows    `json:"check"`
-	Catalog  proof.Catalog `json:"catalog"`
+	OrdersOn string       `json:"orders_on"`
+	Orders   proof.Orders `json:"orders"`
+	// OrdersToo is what became of them on the other side, if that follows.
+	OrdersToo *proof.Orders `json:"orders_on_follower,omitempty"`
+	Unclear   int64         `json:"orders_unclear"`
+	Check     proof.Rows    `json:"check"`
+	Catalog   proof.Catalog `json:"catalog"`
 	// Kept tells that the databases are still up.
 	Kept bool `json:"kept,omitempty"`
 	// Verified tells that the run compared all rows itself.
@@ -48,23 +50,43 @@ type Result struct {
 	WriteOutage crowd.Outage   `json:"write_outage"`
 	ReadOutage  crowd.Outage   `json:"read_outage"`
 	Seconds     []crowd.Second `json:"seconds,omitempty"`
+	// Proved says what the run itself proved, and when, if the target followed.
+	Proved []Proof `json:"proved,omitempty"`
+	// Back is the way home, if the run was done and then taken back.
+	Back *Back `json:"back,omitempty"`
+	// there is what the customers saw until then.
+	there *crowd.Figures
+}
+
+// Back is what the customers saw of the way home.
+type Back struct {
+	WriteDowntimeSeconds float64      `json:"write_downtime_seconds"`
+	ReadDowntimeSeconds  float64      `json:"read_downtime_seconds"`
+	WriteOutage          crowd.Outage `json:"write_outage"`
+	ReadOutage           crowd.Outage `json:"read_outage"`
 }
 
 // Sound tells whether nothing was lost, doubled or changed.
 func (r Result) Sound() bool {
-	return r.Missing+r.Different+r.Extra == 0 && r.Orders.Kept() && len(r.Check.Differ) == 0 && len(r.Catalog.Differ) == 0
+	return r.Missing+r.Different+r.Extra == 0 && r.Orders.Kept() && (r.OrdersToo == nil || r.OrdersToo.Kept()) && len(r.Check.Differ) == 0 && len(r.Catalog.Differ) == 0
 }
 
 // count takes the customers' figures in.
 func (r *Result) count(f crowd.Figures) {
 	r.Requests, r.RequestsFailed, r.Unclear, r.Seconds = f.Requests, f.Failed, f.Unclear, f.Seconds
+	closed := f.Writes.Length()
+	if r.there != nil {
+		r.Back = &Back{f.Writes.Length().Seconds(), f.Reads.Length().Seconds(), f.Writes, f.Reads}
+		f.Writes, f.Reads = r.there.Writes, r.there.Reads
+		closed += f.Writes.Length()
+	}
 	r.WriteOutage, r.ReadOutage = f.Writes, f.Reads
 	r.WriteDowntimeSeconds, r.ReadDowntimeSeconds = f.Writes.Length().Seconds(), f.Reads.Length().Seconds()
 	var taken int64
 	for _, s := range f.Seconds {
 		taken += s.Writes.Requests - s.Writes.Failed
 	}
-	if open := f.To.Sub(f.From) - f.Writes.Length(); open > 0 {
+	if open := f.To.Sub(f.From) - closed; open > 0 {
 		r.OrdersPerSecond = float64(taken) / open.Seconds()
 	}
 }

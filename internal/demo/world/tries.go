@@ -38,6 +38,9 @@ func (w *world) tryLook(ctx context.Context) (string, error) {
 	if err := w.get(ctx, w.info.PreviewURL+"/products/7", &preview); err != nil {
 		return "", err
 	}
+	if w.o.Follow { // it is sold meanwhile
+		old.OnHand = preview.OnHand
+	}
 	if old != preview {
 		return "", fmt.Errorf("product 7 is %+v in the old place and %+v in the new one", old, preview)
 	}

@@ -167,14 +167,32 @@ func (w *world) live(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, w.sendHome(ctx))
 	}
-	result, err := w.conclude(ctx, st)
+	result, err := w.result(st)
+	if err == nil && w.o.Home && st.Result == ResultDone {
+		if result.there, err = w.settle(ctx); err == nil {
+			err = w.play(ctx, st, atHome)
+		}
+	}
 	if err != nil {
+		return errors.Join(err, w.sendHome(ctx))
+	}
+	if err := w.conclude(ctx, st, &result); err != nil {
 		return err
 	}
-	if err := writeJSON(w.paths.Result(), result); err != nil || !w.o.Keep {
+	if err := writeJSON(w.paths.Result(), result); err != nil || !w.o.Keep && !w.o.Home {
 		return err
 	}
 	return w.stay(ctx)
+}
+
+// settle lets customers order in the new place for a while and says so to who
+// takes them home then.
+func (w *world) settle(ctx context.Context) (*crowd.Figures, error) {
+	if err := wait(ctx, w.o.Linger); err != nil {
+		return nil, err
+	}
+	figures := w.crowd.Turn()
+	return &figures, writeFile(w.paths.Settled(), nil)
 }
 
 // stay keeps the servers for whoever wants to look into them.

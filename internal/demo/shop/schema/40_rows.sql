@@ -54,7 +54,7 @@ insert into app.photo
 select g, 'photo ' || g, (select decode(string_agg(md5(g || ':' || i), ''), 'hex') from generate_series(1, 512) i)
 from generate_series(1, current_setting('shop.photos')::int) g;
 insert into app.contract
-select g, lo_from_bytea(0, (select string_agg(image, '' order by id) from app.photo where id % 20 = g % 20))
+select g, lo_from_bytea(0, (select string_agg(image, '' order by id) from app.photo where id % 20 = g % 20 and id <= 800))
 from generate_series(1, 20) g;
 do $$
 declare
