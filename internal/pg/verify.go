@@ -146,6 +146,9 @@ func openVerifier(ctx context.Context, source, target secret.DSN, o VerifyOption
 	if v.target, err = openReading(ctx, target, Target); err == nil {
 		err = refuseSame(ctx, v.source, v.target)
 	}
+	if err == nil {
+		err = v.leaveOut(ctx)
+	}
 	if err != nil {
 		return nil, errors.Join(err, v.close(ctx))
 	}
@@ -250,7 +253,7 @@ func (v *verifier) pairs(ctx context.Context) (pairs []*pair, err error) {
 // others are the readers of what is no table.
 func (v *verifier) others() (list []func(*reading, context.Context, Filter) (*relation, error)) {
 	roach := v.source.roach != nil || v.target.roach != nil
-	if v.Only != OnlyObjects {
+	if v.Only != OnlyObjects && !v.target.carried {
 		list = append(list, (*reading).sequences)
 		if !roach {
 			list = append(list, (*reading).largeObjects)

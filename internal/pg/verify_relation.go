@@ -126,7 +126,7 @@ func (r *reading) tables(ctx context.Context, meant Filter, exact bool) ([]*rela
 			return nil, fmt.Errorf("read types of %s: %w", r.side, err)
 		}
 	}
-	rows, err := r.conn.Query(ctx, fmt.Sprintf(relationQuery, width, meant.SQL("n.nspname", "c.relname")))
+	rows, err := r.conn.Query(ctx, fmt.Sprintf(relationQuery, width, r.condition(meant)))
 	if err != nil {
 		return nil, fmt.Errorf("list tables of %s: %w", r.side, err)
 	}

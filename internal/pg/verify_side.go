@@ -21,6 +21,8 @@ type reading struct {
 	version int
 	// roach is what is known of a CockroachDB, nil for PostgreSQL.
 	roach *roach
+	// carried limits it to what logical replication carries.
+	carried bool
 	// moment is the statement by which a session reads at it.
 	moment string
 }
