@@ -101,7 +101,7 @@ func TestRowsAndCatalogThatDiffer(t *testing.T) {
 		if counts, err = proof.CountRows(t.Context(), source, target); err != nil {
 			t.Fatal(err)
 		}
-		if catalog, err = proof.CompareCatalogs(t.Context(), source, target, ""); err != nil {
+		if catalog, err = proof.CompareCatalogs(t.Context(), source, target, "", false); err != nil {
 			t.Fatal(err)
 		}
 		return rows, counts, catalog
@@ -134,7 +134,7 @@ func TestRowsAndCatalogThatDiffer(t *testing.T) {
 	if !strings.Contains(strings.Join(catalog.Differ, "\n"), "target: relation app.party") {
 		t.Errorf("catalog %q does not name the table whose rights differ", catalog.Differ)
 	}
-	other, err := proof.CompareCatalogs(t.Context(), source, target, "\\pset format unaligned\nselect 'roles ' || count(*) from pg_roles;\nselect 'db';\n")
+	other, err := proof.CompareCatalogs(t.Context(), source, target, "\\pset format unaligned\nselect 'roles ' || count(*) from pg_roles;\nselect 'db';\n", false)
 	if err != nil || other.Facts != 2 || len(other.Differ) > 0 {
 		t.Errorf("another list of facts: %+v, %v; want 2, none different", other, err)
 	}

@@ -88,7 +88,7 @@ func (w *world) tryRows(ctx context.Context) (string, error) {
 // tryRights compares everything that is not rows.
 func (w *world) tryRights(ctx context.Context) (string, error) {
 	err := w.both(ctx, func(source, target *pgx.Conn) (err error) {
-		w.catalog, err = proof.CompareCatalogs(ctx, source, target, w.o.Catalog)
+		w.catalog, err = proof.CompareCatalogs(ctx, source, target, w.o.Catalog, w.o.Follow)
 		return err
 	})
 	if err == nil && len(w.catalog.Differ) > 0 {
