@@ -22,13 +22,19 @@ type demoRun struct {
 	stderr  string
 }
 
-// demoOnce runs it at the first call, has its journal verified, and cleans up.
-var demoOnce = sync.OnceValues(func() (demoRun, error) {
+// demoOnce and homeOnce run it at the first call.
+var (
+	demoOnce = sync.OnceValues(func() (demoRun, error) { return runDemo("") })
+	homeOnce = sync.OnceValues(func() (demoRun, error) { return runDemo("--home") })
+)
+
+// runDemo runs it, has its journal verified, and cleans up.
+func runDemo(flags string) (demoRun, error) {
 	var run demoRun
 	var out, log strings.Builder
 	cmd := exec.Command("sh", "-c", `dir=$(mktemp -d) && cd "$dir" || exit 1
 		trap 'rm -rf "$dir"' EXIT
-		evac demo move --small --json && evac journal verify --home evac-demo-*/journal >&2 && head -n 3 evac-demo-*/report.md >&2`)
+		evac demo move --small --json `+flags+` && evac journal verify --home evac-demo-*/journal >&2 && head -n 3 evac-demo-*/report.md >&2`)
 	cmd.Stdout, cmd.Stderr = &out, &log
 	err := cmd.Run()
 	run.stderr = log.String()
@@ -40,11 +46,11 @@ var demoOnce = sync.OnceValues(func() (demoRun, error) {
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	return run, json.Unmarshal([]byte(lines[len(lines)-1]), &run.result)
-})
+}
 
-func smallDemo(t *testing.T) demoRun {
+func smallDemo(t *testing.T, once func() (demoRun, error)) demoRun {
 	t.Helper()
-	run, err := demoOnce()
+	run, err := once()
 	if err != nil {
 		t.Fatalf("evac demo move --small --json: %v\n%s", err, run.stderr)
 	}
@@ -53,7 +59,7 @@ func smallDemo(t *testing.T) demoRun {
 
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	run := smallDemo(t)
+	run := smallDemo(t, demoOnce)
 	if r := run.result; r.Result != "done" || !r.Sound() || r.Rows == 0 || r.Orders.Acknowledged == 0 || r.WriteDowntimeSeconds <= 0 {
 		t.Errorf("the demo came to %+v", r)
 	}
@@ -62,11 +68,47 @@ func TestDemo(t *testing.T) {
 			t.Errorf("the demo's journal and report lack %q:\n%s", want, run.stderr)
 		}
 	}
-	for _, o := range run.objects[:len(run.objects)-1] {
+	onlyLastIsResult(t, run.objects)
+}
+
+func onlyLastIsResult(t *testing.T, objects []map[string]any) {
+	t.Helper()
+	for _, o := range objects[:len(objects)-1] {
 		if o["type"] == "result" {
 			t.Errorf("a result that is not the last object: %v", o)
 		}
 	}
+}
+
+// TestDemoGoesHome has customers order on a database that followed, takes them
+// back to the old one, and wants every order on both.
+func TestDemoGoesHome(t *testing.T) {
+	t.Parallel()
+	run := smallDemo(t, homeOnce)
+	r := run.result
+	if r.Result != "undone" || !r.Sound() || r.Rows == 0 || r.Orders.Acknowledged == 0 || r.OrdersOn != "source" {
+		t.Errorf("the demo came to %+v", r)
+	}
+	if r.OrdersToo == nil || r.OrdersToo.Acknowledged != r.Orders.Acknowledged || r.Check.Tables == 0 {
+		t.Errorf("the side that follows has %+v of %+v, rows compared %+v", r.OrdersToo, r.Orders, r.Check)
+	}
+	if r.Back == nil || r.Back.WriteDowntimeSeconds <= 0 || !r.Back.WriteOutage.From.After(r.WriteOutage.To) {
+		t.Errorf("the way home took %+v, after %+v", r.Back, r.WriteOutage)
+	}
+	var proved []string
+	for _, p := range r.Proved {
+		proved = append(proved, p.Step)
+	}
+	want := []string{"postgres_verify.following", "postgres_freeze.old", "postgres_switch.shop", "postgres_verify.home"}
+	if diff := cmp.Diff(want, proved); diff != "" {
+		t.Errorf("proved (-want +got):\n%s", diff)
+	}
+	for _, want := range []string{"is whole", "# After-action report", "- Result: **undone**"} {
+		if !strings.Contains(run.stderr, want) {
+			t.Errorf("the demo's journal and report lack %q:\n%s", want, run.stderr)
+		}
+	}
+	onlyLastIsResult(t, run.objects)
 }
 
 // TestREADMEDemo holds what the README shows of a demo against a real one: the
@@ -77,14 +119,16 @@ func TestREADMEDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, shown, _ := strings.Cut(string(text), "```text\n")
-	shown, _, _ = strings.Cut(shown, "```")
-	var real strings.Builder
-	if err := demo.Print(&real, smallDemo(t).result); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(figureless(shown), figureless(real.String())); diff != "" {
-		t.Errorf("the README shows another demo than there is (-README +real):\n%s", diff)
+	blocks := strings.Split(string(text), "```text\n")
+	for i, once := range []func() (demoRun, error){demoOnce, homeOnce} {
+		shown, _, _ := strings.Cut(blocks[i+1], "```")
+		var real strings.Builder
+		if err := demo.Print(&real, smallDemo(t, once).result); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(figureless(shown), figureless(real.String())); diff != "" {
+			t.Errorf("the README shows another demo than there is (-README +real):\n%s", diff)
+		}
 	}
 }
 
@@ -101,4 +145,4 @@ func figureless(text string) []string {
 	return lines
 }
 
-var figure = regexp.MustCompile(`HAProxy [0-9][^:]*|/\S+|\d+([.,:]\d+)*`)
+var figure = regexp.MustCompile(`HAProxy [0-9][^:]*|(no )?transactions? ended .*|/\S+|\d+([.,:]\d+)*`)

@@ -26,8 +26,10 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := realObjects(t)
-	for _, o := range smallDemo(t).objects {
-		add(seen, o["type"].(string), o)
+	for _, once := range []func() (demoRun, error){demoOnce, homeOnce} {
+		for _, o := range smallDemo(t, once).objects {
+			add(seen, o["type"].(string), o)
+		}
 	}
 	named := namedFields(t, string(text))
 	for kind, fields := range named {
