@@ -26,9 +26,9 @@ func Print(w io.Writer, r Result) error {
 	if r.Back != nil {
 		fmt.Fprintf(&b, "the way home    %.1f s   %s, %.2f s without a product shown\n", r.Back.WriteDowntimeSeconds, between(r.Back.WriteOutage), r.Back.ReadDowntimeSeconds)
 	}
+	printProved(&b, r.Proved)
 	fmt.Fprintf(&b, "requests        %s, %s failed; %.0f orders a second outside the downtime\n",
 		humanize.Comma(r.Requests), humanize.Comma(r.RequestsFailed), r.OrdersPerSecond)
-	printProved(&b, r.Proved)
 	if r.Result == world.ResultDone || r.Back != nil {
 		fmt.Fprintf(&b, "rows            %s\n", rowsLine(r))
 		fmt.Fprintf(&b, "checked by SQL  %s rows in %d tables: %s\n", humanize.Comma(r.Check.Rows), r.Check.Tables, sameOr(r.Check.Differ))

@@ -48,6 +48,8 @@ A materialized view is right if it holds what the source's holds, or what its de
 With differences the step fails with exit code 3. A database that is written to meanwhile shows them: freeze it first, or say ` + "`live`" + `. Then what
 differs is only suspected, and those rows are read again by their keys, up to ` + "`rechecks`" + ` times with pauses that double from half a second on. A
 row that is the same by then, or has on the target what it had on the source at an earlier look, does not count; what keeps differing does.
+If the target follows by logical replication (postgres_follow, or the way home of postgres_switch), what that does not carry is left out, and a note
+says so: sequences, unlogged tables, large objects, materialized views.
 
 ` + "`schemas`, `tables`, `not_schemas` and `not_tables`" + ` limit it to a part, as in a copy: with the first two, what is in no schema (large objects,
 extensions, settings) is left out. ` + "`only`" + ` limits it to rows (with sequences and large objects) or to objects.
