@@ -71,12 +71,12 @@ func (m *warmMeter) count(p piece, bytes int64) {
 
 // finish notes that a piece is read.
 func (m *warmMeter) finish(p piece) {
-	if p.whole.to == 0 {
-		return
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := p.relation
+	if _, out := m.leftOut[r]; out || p.whole.to == 0 {
+		return
+	}
 	m.ahead[r] = append(m.ahead[r], p.whole)
 	slices.SortFunc(m.ahead[r], func(a, b blockRange) int { return cmp.Compare(a.from, b.from) })
 	for len(m.ahead[r]) > 0 && m.ahead[r][0].from == m.read[r] {

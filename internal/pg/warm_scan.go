@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // scanBlocks reads blocks of a table without TOAST by fetching the first row of
@@ -26,27 +24,21 @@ func (s *warmSession) scanBlocks(ctx context.Context, p piece) error {
 // scanWhole reads a whole relation by a cursor that is moved on and on: an
 // index in its order, a table with its TOAST values.
 func (s *warmSession) scanWhole(ctx context.Context, p piece) (err error) {
-	set, query := "set local enable_indexscan = off; set local enable_indexonlyscan = off; set local enable_bitmapscan = off",
-		// A whole row as a value fetches what is in TOAST.
-		"select pg_catalog.pg_column_size(t) from only "+Quote(p.relation.Schema, p.relation.Table)+" t"
+	// A whole row as a value fetches what is in TOAST.
+	query := "select pg_catalog.pg_column_size(t) from only " + Quote(p.relation.Schema, p.relation.Table) + " t"
+	not := []string{"indexscan", "indexonlyscan", "bitmapscan"}
 	if p.relation.Kind == "i" {
-		set = "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_sort = off"
+		not = []string{"seqscan", "bitmapscan", "sort"}
 		if query, err = s.indexQuery(ctx, p.relation); err != nil {
 			return err
 		}
 	}
-	if err := run(ctx, s.conn, "begin read only; "+set); err != nil {
+	if err := run(ctx, s.conn, "begin read only; set local enable_"+strings.Join(not, " = off; set local enable_")+" = off"); err != nil {
 		return err
 	}
-	if p.relation.Kind == "i" {
-		used, err := s.usesIndex(ctx, query, p.relation.Index)
-		if err != nil {
-			return err
-		}
-		if !used {
-			s.meter.leaveOut(p.relation, "its order cannot be asked for; as an administrator: create extension pg_prewarm")
-			return s.endTransaction(ctx)
-		}
+	if used, err := s.usesIndex(ctx, query); err != nil || used != p.relation.Index {
+		s.meter.leaveOut(p.relation, "it cannot be read in its order; as an administrator: create extension pg_prewarm")
+		return errors.Join(err, s.endTransaction(ctx))
 	}
 	if err := run(ctx, s.conn, "declare warm no scroll cursor for "+query); err != nil {
 		return err
@@ -88,21 +80,25 @@ func (s *warmSession) move(ctx context.Context, p piece) error {
 	}
 }
 
-// indexQuery reads a B-tree in its order.
+// indexQuery reads a B-tree in its order: that of its operator classes and
+// collations, ascending by their strategy 1 and descending by 5.
 func (s *warmSession) indexQuery(ctx context.Context, r *warmRelation) (string, error) {
 	var keys []string
 	var where string
 	err := s.conn.QueryRow(ctx, `
 		select array(
-			select pg_catalog.pg_get_indexdef(x.indexrelid, k + 1, true)
-				|| case x.indoption[k] & 1 when 1 then ' desc' else '' end
-				|| case x.indoption[k] & 2 when 2 then ' nulls first' else ' nulls last' end
-			from generate_series(0, array_upper(x.indoption, 1)) k),
+			select format('(%s)%s using operator(%I.%s) nulls %s', pg_catalog.pg_get_indexdef(x.indexrelid, k + 1, true),
+				case when l.oid is not null then format(' collate %I.%I', ln.nspname, l.collname) end,
+				n.nspname, o.oprname, case x.indoption[k] & 2 when 2 then 'first' else 'last' end)
+			from generate_series(0, array_upper(x.indoption, 1)) k
+			join pg_catalog.pg_opclass c on c.oid = x.indclass[k]
+			join pg_catalog.pg_amop m on m.amopfamily = c.opcfamily and m.amoplefttype = c.opcintype and m.amoprighttype = c.opcintype
+				and m.amopstrategy = case x.indoption[k] & 1 when 1 then 5 else 1 end
+			join pg_catalog.pg_operator o on o.oid = m.amopopr join pg_catalog.pg_namespace n on n.oid = o.oprnamespace
+			left join pg_catalog.pg_collation l on l.oid = x.indcollation[k] left join pg_catalog.pg_namespace ln on ln.oid = l.collnamespace
+			order by k),
 			coalesce(pg_catalog.pg_get_expr(x.indpred, x.indrelid), '')
 		from pg_catalog.pg_index x where x.indexrelid = $1`, r.OID).Scan(&keys, &where)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", fmt.Errorf("index %s is gone", r.Name)
-	}
 	if err != nil {
 		return "", err
 	}
@@ -113,13 +109,16 @@ func (s *warmSession) indexQuery(ctx context.Context, r *warmRelation) (string, 
 	return query + " order by " + strings.Join(keys, ", "), nil
 }
 
-// usesIndex tells whether the planner reads the query from this index.
-func (s *warmSession) usesIndex(ctx context.Context, query, index string) (bool, error) {
+// usesIndex names the index that the planner reads the query from; "" if none.
+func (s *warmSession) usesIndex(ctx context.Context, query string) (string, error) {
 	var plan []struct {
 		Plan struct {
 			Index string `json:"Index Name"`
 		}
 	}
 	err := s.conn.QueryRow(ctx, "explain (format json) "+query).Scan(&plan)
-	return len(plan) == 1 && plan[0].Plan.Index == index, err
+	if err != nil || len(plan) != 1 {
+		return "", err
+	}
+	return plan[0].Plan.Index, nil
 }

@@ -31,6 +31,8 @@ const warmShop = `
 	insert into parts select i, md5(i::text) from generate_series(1, 20000) i;
 	create index part_odd on part_1 (v desc nulls last, id) where id > 100;
 	create index part_expression on part_1 (lower(v));
+	create index part_pattern on part_1 (v text_pattern_ops desc, id);
+	create index part_collated on part_1 (v collate "POSIX");
 	create materialized view totals as select * from parts;
 	create table nothing (a int);
 	analyze`

@@ -2,10 +2,12 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // warmWay is how pages are read.
@@ -52,17 +54,26 @@ func chooseWay(ctx context.Context, conn *pgx.Conn) (y warmWay, err error) {
 	}
 	var mayBorrow bool
 	err = conn.QueryRow(ctx, `
-		select r.rolsuper and not pg_is_in_recovery() and exists (select from pg_catalog.pg_available_extensions e where e.name = 'pg_prewarm'),
-			(s.setting::float8 * $1)::int8
+		select r.rolsuper and not pg_is_in_recovery(), (s.setting::float8 * $1)::int8
 		from pg_catalog.pg_roles r, pg_catalog.pg_settings s
 		where r.rolname = current_user and s.name = 'shared_buffers'`, buffersShare).Scan(&mayBorrow, &y.buffers)
-	switch {
-	case err != nil:
+	if err != nil {
 		return y, fmt.Errorf("read rights: %w", err)
-	case schema != "":
+	}
+	if schema != "" {
 		y.prewarm = Quote(schema, "pg_prewarm")
-	case mayBorrow:
-		y.prewarm, y.borrowed = borrowedName, true
+		return y, nil
+	}
+	if !mayBorrow {
+		return y, nil
+	}
+	err = conn.QueryRow(ctx, "select exists (select from pg_catalog.pg_available_extensions where name = 'pg_prewarm')").Scan(&y.borrowed)
+	var refused *pgconn.PgError
+	if err != nil && !errors.As(err, &refused) { // a server with one broken extension lists none
+		return y, fmt.Errorf("list extensions: %w", err)
+	}
+	if y.borrowed {
+		y.prewarm = borrowedName
 	}
 	return y, nil
 }

@@ -160,11 +160,16 @@ func tellTries(env *step.Env, tries pg.Tries) {
 
 // tried sums tries up, the most frequent first.
 func tried(tries pg.Tries) (list []string) {
-	for i, t := range tries.List {
-		if i == clientsShown {
-			return append(list, fmt.Sprintf("and %d more", len(tries.List)-i))
-		}
+	for _, t := range tries.List {
 		list = append(list, fmt.Sprintf("%s: %d", t, t.Count))
+	}
+	return shown(list)
+}
+
+// shown is the beginning of a list for people.
+func shown(list []string) []string {
+	if more := len(list) - mostShown; more > 0 {
+		return append(list[:mostShown:mostShown], fmt.Sprintf("and %d more", more))
 	}
 	return list
 }
@@ -218,8 +223,8 @@ func changeOf(s step.Setting) pg.FreezeChange {
 	return pg.FreezeChange{Setting: setting, Role: role, Old: s.Old, New: s.New}
 }
 
-// clientsShown bounds how many different clients are named.
-const clientsShown = 20
+// mostShown bounds how many clients and the like are named.
+const mostShown = 20
 
 // clients sums sessions up by who they belong to.
 func clients(sessions []pg.Session) []string {
@@ -232,8 +237,5 @@ func clients(sessions []pg.Session) []string {
 		list = append(list, fmt.Sprintf("%s: %d", who, n))
 	}
 	slices.Sort(list)
-	if more := len(list) - clientsShown; more > 0 {
-		list = append(list[:clientsShown], fmt.Sprintf("and %d more", more))
-	}
-	return list
+	return shown(list)
 }

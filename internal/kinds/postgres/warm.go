@@ -115,7 +115,7 @@ func (w *Warm) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
 	for _, name := range seen.Hottest {
 		plan.Fact("hot", "%s", name)
 	}
-	for _, text := range seen.LeftOut {
+	for _, text := range shown(seen.LeftOut) {
 		plan.Fact("left out", "%s", text)
 	}
 	plan.Warnings = seen.Warnings
@@ -182,14 +182,14 @@ func (w *Warm) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output
 			return nil, err
 		}
 	}
-	for _, text := range r.LeftOut {
+	for _, text := range shown(r.LeftOut) {
 		env.Log.Warn("left out: " + text)
 	}
 	return WarmOutput{
 		PercentHot: tenth(r.HotPercent), Percent: tenth(r.Percent), Complete: r.Complete,
 		Relations: r.Relations, Bytes: r.Bytes, MBPerS: tenth(float64(r.Bytes) / 1e6 / max(r.Seconds, 1e-3)),
 		LatencyColdUS: tenth(r.ColdUS), LatencyUS: tenth(r.Now.FirstUS), LatencyWarmUS: tenth(r.Now.AgainUS),
-		Way: r.Way, Heat: r.Heat, LeftOut: r.LeftOut,
+		Way: r.Way, Heat: r.Heat, LeftOut: shown(r.LeftOut),
 	}, nil
 }
 
