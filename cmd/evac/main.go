@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	pgkinds "github.com/evac-io/evac/internal/kinds/postgres"
 	"github.com/evac-io/evac/internal/kinds/shell"
 )
 
@@ -22,6 +23,9 @@ type streams struct {
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == shell.KeepArgument {
 		exit(shell.Keep())
+	}
+	if len(os.Args) > 1 && os.Args[1] == pgkinds.HoldArgument {
+		exit(pgkinds.Hold())
 	}
 	exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }

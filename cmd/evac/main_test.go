@@ -6,6 +6,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	pgkinds "github.com/evac-io/evac/internal/kinds/postgres"
 	"github.com/evac-io/evac/internal/kinds/shell"
 	"github.com/evac-io/evac/internal/testenv"
 )
@@ -15,6 +16,9 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == shell.KeepArgument {
 		exit(shell.Keep())
+	}
+	if len(os.Args) > 1 && os.Args[1] == pgkinds.HoldArgument {
+		exit(pgkinds.Hold())
 	}
 	testscript.Main(testenv.Stopping(m), map[string]func(){"evac": main})
 }

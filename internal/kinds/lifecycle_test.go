@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/evac-io/evac/internal/kinds"
+	"github.com/evac-io/evac/internal/kinds/postgres"
 	"github.com/evac-io/evac/internal/kinds/shell"
 	"github.com/evac-io/evac/internal/testenv"
 )
@@ -14,6 +15,9 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == shell.KeepArgument {
 		os.Exit(shell.Keep())
+	}
+	if len(os.Args) > 1 && os.Args[1] == postgres.HoldArgument {
+		os.Exit(postgres.Hold())
 	}
 	os.Exit(testenv.Stopping(m).Run())
 }

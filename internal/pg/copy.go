@@ -46,6 +46,9 @@ type CopyOptions struct {
 	Tuning Tuning
 	// Snapshot, if set, is the moment to copy; else the copy takes its own.
 	Snapshot *HeldSnapshot
+	// Hold, if set, lets a process of its own hold the moment, so that a copy
+	// that is killed can go on with it although the source is written to.
+	Hold     func(context.Context, secret.DSN, *HeldSnapshot) (HeldSnapshot, error)
 	Progress Progress
 	// State is what an earlier call with this token saved last.
 	State CopyState
@@ -91,6 +94,7 @@ type copier struct {
 	sourceVersion int
 	dump          PgDump
 	kept          []string
+	held          *HeldSnapshot // nil: the snapshot ends with this process
 	filter        Filter
 	pace          pacer
 	// chunksLeft counts the chunks that are not copied yet.
@@ -151,7 +155,13 @@ func copyAll(ctx context.Context, o CopyOptions) (state CopyState, err error) {
 	if state, err = c.finished(ctx); err != nil {
 		return state, err
 	}
-	return state, c.target.dropLedger(ctx)
+	if err := c.target.dropLedger(ctx); err != nil {
+		return state, err
+	}
+	if c.Snapshot != nil {
+		return state, nil
+	}
+	return state, letGo(ctx, c.source.conn, c.held)
 }
 
 func (c *copier) close(ctx context.Context) error {
@@ -165,27 +175,69 @@ func (c *copier) close(ctx context.Context) error {
 	return err
 }
 
-// open takes the snapshot and the target.
+// open takes the target and the snapshot.
 func (c *copier) open(ctx context.Context) (err error) {
-	if c.source, err = holdSnapshot(ctx, c.From, c.Snapshot); err != nil {
+	settings, err := c.sourceSettings(ctx)
+	if err != nil {
+		return err
+	}
+	if c.target, err = openTarget(ctx, c.To, c.Token, settings); err != nil {
+		return err
+	}
+	if c.held, err = c.moment(ctx); err != nil {
+		return err
+	}
+	if c.source, err = holdSnapshot(ctx, c.From, c.held); err != nil {
 		return err
 	}
 	c.source.tap = true
 	if c.sourceVersion, err = Version(ctx, c.source.conn); err != nil {
 		return fmt.Errorf("open source: %w", err)
 	}
-	settings := map[string]string{}
-	if c.source.conn.PgConn().ParameterStatus("server_encoding") == "SQL_ASCII" {
-		settings["client_encoding"] = "SQL_ASCII" // bytes pass as they are
-	}
-	if c.target, err = openTarget(ctx, c.To, c.Token, settings); err != nil {
-		return err
-	}
 	if err := errors.Join(direction(c.sourceVersion, c.target.version), distinct(ctx, c.source.conn, c.target.conn)); err != nil {
 		return err
 	}
 	c.dump, err = FindPgDump(ctx, c.PgDump, c.sourceVersion/10000, c.target.version/10000)
 	return err
+}
+
+// sourceSettings are those that the target's sessions take over from the
+// source: bytes of a database without an encoding pass as they are.
+func (c *copier) sourceSettings(ctx context.Context) (map[string]string, error) {
+	conn, err := Connect(ctx, c.From, ConnOptions{Application: applicationName, Side: Source})
+	if err != nil {
+		return nil, err
+	}
+	settings := map[string]string{}
+	if conn.PgConn().ParameterStatus("server_encoding") == "SQL_ASCII" {
+		settings["client_encoding"] = "SQL_ASCII"
+	}
+	return settings, hangUp(ctx, conn)
+}
+
+// moment is the held snapshot to copy: one that was given, that of an earlier
+// call which still stands, or one that a holder takes now; nil if none is held.
+func (c *copier) moment(ctx context.Context) (*HeldSnapshot, error) {
+	if c.Snapshot != nil {
+		return c.Snapshot, nil
+	}
+	head, err := openLedger(ctx, c.target.conn, c.Token)
+	if err != nil {
+		return nil, err
+	}
+	if head != nil && head.Held != nil && !head.Undoing {
+		if still, err := stillHeld(ctx, c.From, *head.Held); still || err != nil {
+			return head.Held, err
+		}
+	}
+	if c.Hold == nil {
+		return nil, nil
+	}
+	held, err := c.Hold(ctx, c.From, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &held, nil
 }
 
 // distinct refuses one database as both source and target.

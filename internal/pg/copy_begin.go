@@ -21,8 +21,7 @@ func (c *copier) begin(ctx context.Context) error {
 		}
 		if over == "" {
 			c.kept = head.Kept
-			c.Progress.Note("going on where the copy was cut off: the source is unwritten since")
-			return nil
+			return noteHeld(ctx, c.target.conn, c.held)
 		}
 		over = "started over: " + over
 		c.Progress.Note(over)
@@ -41,12 +40,17 @@ func (c *copier) startsOver(ctx context.Context, head *ledgerRun) (string, error
 	if head.Dump != c.dump.Text {
 		return fmt.Sprintf("its schema was read by pg_dump %s, and now by %s", head.Dump, c.dump.Text), nil
 	}
+	if head.Held.same(c.held) {
+		c.Progress.Note("going on where the copy was cut off: its snapshot of the source still stands")
+		return "", nil
+	}
 	c.Progress.Note("asking whether the source was written since the copy was cut off")
 	same, why, err := c.source.unwrittenSince(ctx, head.Mark)
 	if err != nil {
 		return "", fmt.Errorf("go on with the copy: %w", err)
 	}
 	if same {
+		c.Progress.Note("going on where the copy was cut off: the source is unwritten since")
 		return "", nil
 	}
 	return "the source was written since the copy was cut off (" + why + ")", nil
@@ -61,7 +65,7 @@ func (c *copier) beginLedger(ctx context.Context, over string) (err error) {
 	if err := c.target.refuseFull(ctx, c.kept); err != nil {
 		return err
 	}
-	head := ledgerRun{Token: c.Token, Mark: c.source.Mark, Dump: c.dump.Text, Kept: c.kept}
+	head := ledgerRun{Token: c.Token, Mark: c.source.Mark, Dump: c.dump.Text, Kept: c.kept, Held: c.held}
 	return pgx.BeginFunc(ctx, c.target.conn, func(tx pgx.Tx) error {
 		if err := head.begin(ctx, tx); err != nil || over == "" {
 			return err

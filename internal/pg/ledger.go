@@ -24,7 +24,7 @@ const ledgerSchema = "evac_ledger"
 const ledgerTables = `
 create schema evac_ledger;
 create table evac_ledger.run (
-	token text primary key, mark jsonb not null, dump text not null, kept text[] not null, undoing boolean not null default false);
+	token text primary key, mark jsonb not null, dump text not null, kept text[] not null, held jsonb, undoing boolean not null default false);
 create table evac_ledger.entry (key text primary key);
 create table evac_ledger.chunk (
 	id int primary key, what text not null, schema_name text not null, table_name text not null, columns text[] not null,
@@ -45,6 +45,8 @@ type ledgerRun struct {
 	Dump string
 	// Kept are the extensions that stood in the target before.
 	Kept []string
+	// Held is the snapshot that is copied, if a holder holds it.
+	Held *HeldSnapshot
 	// Undoing tells that what was made is being dropped.
 	Undoing bool
 }
@@ -64,10 +66,13 @@ func readLedger(ctx context.Context, conn querier) (*ledgerRun, error) {
 		return nil, wrapLedger("look for", err)
 	}
 	var l ledgerRun
-	var mark []byte
-	err = conn.QueryRow(ctx, "select token, mark, dump, kept, undoing from evac_ledger.run").Scan(&l.Token, &mark, &l.Dump, &l.Kept, &l.Undoing)
+	var mark, held []byte
+	err = conn.QueryRow(ctx, "select token, mark, dump, kept, held, undoing from evac_ledger.run").Scan(&l.Token, &mark, &l.Dump, &l.Kept, &held, &l.Undoing)
 	if err == nil {
 		err = json.Unmarshal(mark, &l.Mark)
+	}
+	if err == nil && held != nil {
+		err = json.Unmarshal(held, &l.Held)
 	}
 	return &l, wrapLedger("read", err)
 }
@@ -92,7 +97,22 @@ func (l ledgerRun) begin(ctx context.Context, tx pgx.Tx) error {
 		return wrapLedger("begin", err)
 	}
 	_, err = tx.Exec(ctx, "insert into evac_ledger.run (token, mark, dump, kept, undoing) values ($1, $2, $3, $4, $5)", l.Token, mark, l.Dump, l.Kept, l.Undoing)
-	return wrapLedger("begin", err)
+	if err != nil {
+		return wrapLedger("begin", err)
+	}
+	return noteHeld(ctx, tx, l.Held)
+}
+
+// noteHeld enters which snapshot is copied from now on.
+func noteHeld(ctx context.Context, tx querier, held *HeldSnapshot) error {
+	text, err := json.Marshal(held)
+	if err == nil && held == nil {
+		text = nil
+	}
+	if err == nil {
+		_, err = tx.Exec(ctx, "update evac_ledger.run set held = $1", text)
+	}
+	return wrapLedger("write", err)
 }
 
 // done tells whether a phase or schema entry is in the ledger.

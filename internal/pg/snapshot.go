@@ -14,9 +14,8 @@ import (
 const applicationName = "evac copy"
 
 // snapshot is one moment of the source that many sessions read. It stands as
-// long as the session that exported it: here one of this process, so that it
-// ends with a kill. A holder that outlives the process would be another way to
-// make one; the rest needs to know only ID and Mark.
+// long as the session that exported it: one of this process, so that it ends
+// with a kill, or that of a holder which outlives it.
 type snapshot struct {
 	// ID joins another session to it.
 	ID string
@@ -33,13 +32,6 @@ type snapshot struct {
 // beginSnapshot is how every reading session begins: nothing that happens
 // later is seen, nothing can be written.
 const beginSnapshot = "begin isolation level repeatable read, read only"
-
-// HeldSnapshot is a snapshot that another session of the source has exported
-// and holds, and the mark that was taken before it was made.
-type HeldSnapshot struct {
-	ID   string
-	Mark FreezeMark
-}
 
 // holdSnapshot takes a mark and exports a snapshot; given one that is held, it
 // joins that and exports it again, so that the first holder may go.

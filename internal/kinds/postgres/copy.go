@@ -49,7 +49,8 @@ With ` + "`tune = true`" + ` the target's server is set up for the load: autovac
 needs the right to ALTER SYSTEM. The old values are in the journal first, and are put back at the end, after a failure, by resume or by undo.
 
 Cut off at any instant, the same step goes on where it was: whatever is done stands in a ledger in the target, written together with it. Rows
-that are there already are kept only if the source is proved unwritten since (freeze it first); else the copy starts over and says so. A
+that are there already are kept only if they are of the same moment: while the copy runs, a process of its own holds its snapshot of the source, and for
+an hour after a kill; without it the source must be proved unwritten since (freeze it first); else the copy starts over and says so. A
 complete copy is not made again.
 
 The users need not be superusers. One of the target that is none stays a member of the roles that it makes. What the target refuses for lack of
@@ -131,6 +132,7 @@ func (c *Copy) options(env *step.Env) (pg.CopyOptions, error) {
 	o := pg.CopyOptions{
 		From: c.From, To: c.To, Jobs: c.Jobs, PgDump: c.PgDump, Select: c.selection(), MaxRate: int64(c.MaxRate),
 		Token: env.Token, Progress: env.Progress, Tuning: tuning(env, c.Tune),
+		Hold: startHolder,
 	}
 	if strings.ContainsRune(c.PgDump, filepath.Separator) && !filepath.IsAbs(c.PgDump) {
 		o.PgDump = filepath.Join(env.Dir, c.PgDump)
