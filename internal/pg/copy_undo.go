@@ -12,7 +12,7 @@ import (
 // UndoCopy empties the target again: it drops what the copy made, also a copy
 // that was cut off halfway or is being undone already, and puts back what
 // stood around it. Of a copy that never began it changes nothing. Of o it needs
-// To, Token, Progress, State, Save and Tuning.
+// To, Token, Progress, State, Save and Tuning, and From to let go of a snapshot.
 func UndoCopy(ctx context.Context, o CopyOptions) (err error) {
 	t, err := openTarget(ctx, o.To, o.Token, nil)
 	if err != nil {
@@ -44,8 +44,24 @@ func UndoCopy(ctx context.Context, o CopyOptions) (err error) {
 			return fmt.Errorf("save that the copy is being undone: %w", err)
 		}
 	}
+	if head.Held != nil {
+		letGoBefore(ctx, o, head.Held)
+	}
 	o.Progress.Note("dropping what the copy made")
 	return t.clear(ctx, head.Kept)
+}
+
+// letGoBefore ends the holder of a copy that was cut off. A source that cannot
+// be reached does not keep the target from being emptied: the holder ends by
+// itself when nobody wants its snapshot.
+func letGoBefore(ctx context.Context, o CopyOptions, held *HeldSnapshot) {
+	source, err := Connect(ctx, o.From, ConnOptions{Application: applicationName, Side: Source})
+	if err == nil {
+		err = errors.Join(letGo(ctx, source, held), hangUp(ctx, source))
+	}
+	if err != nil {
+		o.Progress.Note("the snapshot of the source stays held for an hour at most: " + err.Error())
+	}
 }
 
 // reopenLedger begins a ledger for the undo of a complete copy.

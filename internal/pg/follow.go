@@ -50,6 +50,8 @@ type FollowState struct {
 	// Schema is the source's when the copy was taken.
 	Schema schemaPrint `json:"schema,omitzero"`
 	Copy   CopyState   `json:"copy,omitzero"`
+	// Held is the slot's moment while a process of its own holds it.
+	Held *HeldSnapshot `json:"held,omitempty"`
 	// Opens are the settings by which the target is closed to writers, with
 	// their old values.
 	Opens []FreezeChange `json:"opens,omitempty"`
@@ -108,7 +110,8 @@ func (f *follower) save(ctx context.Context) error {
 
 // Follow copies the source and makes the target follow it. It returns when the
 // target is less than MaxLag behind, and goes on from what is already done. A
-// copy that was cut off starts over unless the source is unwritten since.
+// copy that was cut off starts over unless its moment is held or the source is
+// unwritten since.
 func Follow(ctx context.Context, o FollowOptions) (result FollowResult, err error) {
 	f, err := openFollower(ctx, o)
 	if err != nil {
@@ -160,7 +163,7 @@ func (f *follower) stands(ctx context.Context) error {
 }
 
 // fill takes the copy, at the moment from which on the slot keeps everything.
-func (f *follower) fill(ctx context.Context) error {
+func (f *follower) fill(ctx context.Context) (err error) {
 	o := f.CopyOptions
 	o.State, o.Save = f.State.Copy, func(ctx context.Context, s CopyState) error {
 		f.State.Copy = s
@@ -170,20 +173,61 @@ func (f *follower) fill(ctx context.Context) error {
 		_, err := Copy(ctx, o)
 		return err
 	}
-	slot, err := f.begin(ctx)
+	still, err := f.stillHeld(ctx)
 	if err != nil {
 		return err
 	}
-	o.Snapshot = &slot.held
+	if still {
+		o.Snapshot = f.State.Held
+	} else {
+		var slot *exportedSlot
+		if slot, err = f.begin(ctx); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, slot.close(ctx)) }()
+		if o.Snapshot, err = f.hold(ctx, slot); err != nil {
+			return err
+		}
+	}
 	err = f.guarded(ctx, func(ctx context.Context) error {
 		_, err := Copy(ctx, o)
 		return err
 	})
-	return errors.Join(err, slot.close(ctx))
+	if err != nil || f.State.Held == nil {
+		return err
+	}
+	held := f.State.Held
+	f.State.Held = nil
+	return errors.Join(f.save(ctx), letGo(ctx, f.stream.publisher.conn, held))
+}
+
+// hold lets a process of its own hold the slot's moment, if there may be one:
+// then a copy that is killed goes on with this slot.
+func (f *follower) hold(ctx context.Context, slot *exportedSlot) (*HeldSnapshot, error) {
+	if f.Hold == nil {
+		return &slot.held, nil
+	}
+	held, err := f.Hold(ctx, f.From, &slot.held)
+	if err != nil {
+		return nil, err
+	}
+	f.State.Held = &held
+	return &held, f.save(ctx)
+}
+
+// stillHeld tells whether an earlier call's slot stands and its moment is held.
+func (f *follower) stillHeld(ctx context.Context) (bool, error) {
+	if f.State.Held == nil {
+		return false, nil
+	}
+	if _, lost := f.stream.slot(ctx, ""); lost != nil {
+		return false, ctx.Err()
+	}
+	return stillHeld(ctx, f.From, *f.State.Held)
 }
 
 // begin makes publication and slot. Those of an earlier call whose copy was cut
-// off are of no use: the slot's moment ended with that call.
+// off are of no use once the slot's moment is held no more.
 func (f *follower) begin(ctx context.Context) (slot *exportedSlot, err error) {
 	if f.State.Name == "" {
 		f.State.Name = f.stream.name

@@ -52,8 +52,8 @@ change on the target, or undo and follow again. Triggers that are ENABLE ALWAYS 
 **The source's disk.** The slot keeps the source's log until the target has it. If it would keep more than ` + "`max_slot`" + `, the step fails; with ` + "`drop_slot`" + ` it drops
 the slot at once, and begins again when it is run again. Only the server itself can watch while evac does not: max_slot_wal_keep_size (13 and later).
 
-Cut off at any instant, the same step goes on. A copy that was cut off starts over, unless the source is unwritten since: the slot's moment
-ends with the process. Undo drops exactly what was made, and empties the target. It refuses if the target was switched to and has not come home.
+Cut off at any instant, the same step goes on. While the copy runs, a process of its own holds the slot's moment on the source, and for an hour
+after a kill; a copy that was cut off for longer starts over, unless the source is unwritten since. Undo drops exactly what was made, and empties the target. It refuses if the target was switched to and has not come home.
 `
 
 // Follow is the kind postgres_follow.
@@ -129,7 +129,7 @@ const fullIdentity = "full"
 // options are those of the library for this step, with its saved state.
 func (f *Follow) options(env *step.Env) (pg.FollowOptions, error) {
 	o := pg.FollowOptions{
-		CopyOptions: pg.CopyOptions{From: f.From, To: f.To, Jobs: f.Jobs, PgDump: f.PgDump, Token: env.Token, Progress: env.Progress},
+		CopyOptions: pg.CopyOptions{From: f.From, To: f.To, Jobs: f.Jobs, PgDump: f.PgDump, Token: env.Token, Progress: env.Progress, Hold: startHolder},
 		Reach:       f.SourceFromTarget, MaxLag: int64(f.MaxLag), MaxSlot: int64(f.MaxSlot), DropSlot: f.DropSlot, FullIdentity: f.Identity == fullIdentity,
 		Save: func(ctx context.Context, s pg.FollowState) error { return env.Checkpoint.Save(ctx, s) },
 		Change: func(ctx context.Context, c pg.IdentityChange) error {
