@@ -28,7 +28,7 @@ func TestPostgresCopy(t *testing.T) {
 	for what, faults := range pgFaults() {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			newPgWorld(t, dice(t), pgPlan{size: 100, everything: true}).torture(faults, *pgStrikes)
+			newPgWorld(t, dice(t), pgPlan{size: 60, everything: true}).torture(faults, *pgStrikes)
 		})
 	}
 }
@@ -54,14 +54,14 @@ var (
 func TestPostgresWrites(t *testing.T) {
 	t.Parallel()
 	w := newPgWorld(t, dice(t), pgPlan{size: 2})
-	step := 11
+	step := 25
 	if *full {
 		step = 1
 	}
 	kills := 0
 	for _, moment := range []string{"before", "after"} {
 		for _, undo := range []bool{false, true} {
-			for commit := 1 + w.random.IntN(step); w.killedAt(at(commit, moment), undo); commit += step {
+			for commit := 1 + w.random.IntN(min(step, 9)); w.killedAt(at(commit, moment), undo); commit += step {
 				kills++
 			}
 		}
@@ -93,6 +93,9 @@ func (w *pgWorld) killedAt(k kill, undo bool) (killed bool) {
 	return e.killed
 }
 
+// pgStruckMost bounds how often one move is struck, and its undo.
+const pgStruckMost = 4
+
 // torture strikes again and again, with each fault as often.
 func (w *pgWorld) torture(faults []pgFault, strikes int) {
 	w.t.Helper()
@@ -100,10 +103,10 @@ func (w *pgWorld) torture(faults []pgFault, strikes int) {
 	began := time.Now()
 	for w.tally.all() < strikes {
 		m := w.begin(w.copyNight(), w.random.IntN(3) == 0)
-		through, undo := false, false
-		for range 3 {
-			through = m.struck(w.rarest(faults), w.moment(false), false)
-			if undo = m.emptied || !through && w.random.IntN(4) == 0; through || undo {
+		undo := false
+		for range pgStruckMost {
+			through := m.struck(w.rarest(faults), w.moment(false), false)
+			if undo = m.emptied || !through && w.random.IntN(2*pgStruckMost) == 0; through || undo {
 				break
 			}
 		}
@@ -111,7 +114,11 @@ func (w *pgWorld) torture(faults []pgFault, strikes int) {
 			m.goOn()
 			m.count("moved")
 		}
-		m.struck(w.rarest(faults), w.moment(true), true)
+		for range pgStruckMost {
+			if m.struck(w.rarest(faults), w.moment(true), true) {
+				break
+			}
+		}
 		m.undone()
 		m.gone("undone")
 		m.end()

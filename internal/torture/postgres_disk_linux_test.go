@@ -20,7 +20,7 @@ func TestPostgresDisk(t *testing.T) {
 		disk := newPgDisk(t)
 		plan, strikes := pgPlan{disk: disk, size: 20}, 2
 		if *full {
-			plan, strikes = pgPlan{disk: disk, size: 100, everything: true}, *pgStrikes
+			plan, strikes = pgPlan{disk: disk, size: 60, everything: true}, *pgStrikes
 		}
 		newPgWorld(t, dice(t), plan).torture([]pgFault{
 			{name: "disk full", mustFail: true, strike: disk.fill(disk.data), heal: disk.free},
