@@ -120,7 +120,7 @@ func Copy(ctx context.Context, o CopyOptions) (result CopyResult, err error) {
 	}
 	state, err := copyAll(ctx, o)
 	if err != nil {
-		return result, err
+		return result, roomFault(err)
 	}
 	return *state.Finished, leave(ctx, o, state)
 }

@@ -240,6 +240,9 @@ func (m *pgMove) struck(f pgFault, at moment, undo bool) (through bool) {
 	}
 	m.readable(e)
 	m.story = append(m.story, fmt.Sprintf("exit %d", e.code))
+	if m.alone && !undo && strings.Contains(e.stderr, "(SQLSTATE 53100)") && !strings.Contains(e.stderr, "evac: hint: free space") {
+		m.t.Errorf("%s: nobody is told what to do:\n%s", m.told(), e.stderr)
+	}
 	m.emptied = m.emptied || f.empties && !undo && (e.code == 0 || phase == verifying)
 	return m.well(e)
 }
