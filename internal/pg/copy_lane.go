@@ -85,8 +85,11 @@ func (c *copier) transact(ctx context.Context, l *lane, chunk chunk, moved func(
 		return fmt.Errorf("write target: %w", err)
 	}
 	transfer := c.stream
-	if chunk.What == chunkObjects {
+	switch chunk.What {
+	case chunkObjects:
 		transfer = c.moveObjects
+	case chunkUnlogged:
+		transfer = c.streamMuted
 	}
 	sum, err := transfer(ctx, l, chunk, moved)
 	if err != nil {

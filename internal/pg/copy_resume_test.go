@@ -96,7 +96,11 @@ func TestCopyAfterACrashOfTheTarget(t *testing.T) {
 	t.Parallel()
 	target := quietServer(t, testenv.Newer)
 	tr := newTripOn(t, testenv.Database(t, quietServer(t, testenv.Older)), testenv.Database(t, target), `
-		create unlogged table u (a int); insert into u select generate_series(1, 5000);
+		create unlogged table u (a int primary key); insert into u select generate_series(1, 5000);
+		create unlogged table v (a int references u); insert into v select generate_series(1, 500);
+		create function no() returns trigger language plpgsql as $$begin raise 'this row must not be seen'; end$$;
+		create trigger no before insert on u for each row execute function no();
+		create trigger never before insert on v for each row execute function no(); alter table v enable always trigger never;
 		create table t (a int); insert into t select generate_series(1, 5000)`)
 	cut := errors.New("cut off")
 	tr.Save = func(context.Context, CopyState) error { return cut }
