@@ -147,11 +147,11 @@ func (w *pgWorld) moment(undo bool) moment {
 	if w.random.IntN(2) == 0 {
 		return moment{after: time.Duration(w.random.Int64N(int64(took)))}
 	}
-	var least *phase
-	for _, p := range pgPhases() {
-		if p.undo == undo && (least == nil || w.tally.in(p.name) < w.tally.in(least.name)) {
-			least = &p
+	least := w.phases[undo][0]
+	for _, name := range w.phases[undo] {
+		if w.tally.in(name) < w.tally.in(least) {
+			least = name
 		}
 	}
-	return moment{phase: least.name, undo: undo, after: time.Duration(w.random.Int64N(int64(30 * time.Millisecond)))}
+	return moment{phase: least, undo: undo, after: time.Duration(w.random.Int64N(int64(30 * time.Millisecond)))}
 }

@@ -113,11 +113,24 @@ func pgPhases() []phase {
 	} {
 		phases = append(phases, phase{p.name, p.undo, regexp.MustCompile(`(?i)` + p.tell)})
 	}
-	return append(phases, phase{verifying, false, regexp.MustCompile(`$^`)})
+	return phases
 }
 
-// verifying is the phase in which a session tells its name alone.
+// verifying is a phase that a session's name tells, as those of a following do.
 const verifying = "verify"
+
+// copying and following are the phases of a night, and of its undo.
+func copying() map[bool][]string {
+	names := map[bool][]string{false: {verifying}}
+	for _, p := range pgPhases() {
+		names[p.undo] = append(names[p.undo], p.name)
+	}
+	return names
+}
+
+func following() map[bool][]string {
+	return map[bool][]string{false: {"tables", "rows", "indexes", "follow", "switch"}, true: {"follow", "freeze", "switch"}}
+}
 
 // phasesIn lists the phases that a log of the target tells of, in its order.
 func phasesIn(log string, undo bool) (told []string) {
@@ -127,14 +140,13 @@ func phasesIn(log string, undo bool) (told []string) {
 		if !strings.HasPrefix(line, "\t") { // else a statement of several lines goes on
 			application, _, _ = strings.Cut(line, "|")
 		}
-		switch {
-		case application == "evac verify":
-			told = append(told, verifying)
-		case strings.HasPrefix(application, "evac copy"):
-			for _, p := range phases {
-				if p.undo == undo && p.tell.MatchString(line) {
-					told = append(told, p.name)
-				}
+		what, evac := strings.CutPrefix(application, "evac ")
+		if evac && !strings.HasPrefix(what, "copy") {
+			told = append(told, what)
+		}
+		for _, p := range phases {
+			if evac && strings.HasPrefix(what, "copy") && p.undo == undo && p.tell.MatchString(line) {
+				told = append(told, p.name)
 			}
 		}
 	}

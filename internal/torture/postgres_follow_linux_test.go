@@ -65,30 +65,35 @@ func TestPostgresFollow(t *testing.T) {
 	if *full {
 		strikes = *pgStrikes
 	}
-	w.took, w.undoTook = 4*time.Second, 2*time.Second
+	w.phases = following()
+	w.thereAndBack(nil)
 	for w.tally.all() < strikes {
 		w.thereAndBack(faults)
 	}
 	t.Logf("%d faults in %d nights\n%s", w.tally.all(), w.moves, w.tally)
 }
 
-// thereAndBack is one night, home again, and the end of the following.
+// thereAndBack is one night, home again, and the end of the following; without
+// faults it measures how long that takes.
 func (w *pgWorld) thereAndBack(faults []pgFault) {
 	w.t.Helper()
 	m := w.begin(fmt.Sprintf(followNight, w.pgDump), false)
 	crowd := m.writers()
-	for range w.random.IntN(3) {
+	for i := w.random.IntN(3); i > 0 && faults != nil; i-- {
 		if m.struck(w.rarest(faults), w.moment(false), false) {
 			break
 		}
 	}
-	m.goOn()
+	took := timed(m.goOn)
 	crowd.writeSome("on the new side")
 	m.undoTo = []string{"--to", "night"}
-	for range w.random.IntN(3) {
+	for i := w.random.IntN(3); i > 0 && faults != nil; i-- {
 		m.struck(w.rarest(faults), w.moment(true), true)
 	}
-	m.home()
+	undoTook := timed(m.home)
+	if faults == nil {
+		w.took, w.undoTook = took, undoTook
+	}
 	crowd.writeSome("at home again")
 	crowd.end()
 	m.same(crowd)

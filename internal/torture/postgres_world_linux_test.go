@@ -33,6 +33,8 @@ type pgWorld struct {
 	// took is how long an undisturbed move and its undo last.
 	took, undoTook time.Duration
 	tally          pgTally
+	// phases are those that have to be struck: of the way there and back.
+	phases map[bool][]string
 }
 
 // pgServer is a server that may die and be started again.
@@ -81,7 +83,7 @@ type pgPlan struct {
 
 func newPgWorld(t *testing.T, random *rand.Rand, plan pgPlan) *pgWorld {
 	t.Helper()
-	w := &pgWorld{t: t, random: random, pgDump: testenv.PgDump(t), tally: pgTally{}}
+	w := &pgWorld{t: t, random: random, pgDump: testenv.PgDump(t), tally: pgTally{}, phases: copying()}
 	w.evac = filepath.Join(t.TempDir(), "evac") // by a name of its own its processes are known
 	if err := os.Link(build(t), w.evac); err != nil {
 		t.Fatal(err)
@@ -116,15 +118,17 @@ func (w *pgWorld) everything() string {
 func (w *pgWorld) measure() {
 	w.t.Helper()
 	m := w.begin(w.copyNight(), false)
-	began := time.Now()
-	m.goOn()
-	w.took = time.Since(began)
+	w.took = timed(m.goOn)
 	m.count("undisturbed")
-	began = time.Now()
-	m.undone()
-	w.undoTook = time.Since(began)
+	w.undoTook = timed(m.undone)
 	m.gone("undisturbed")
 	m.end()
+}
+
+func timed(do func()) time.Duration {
+	began := time.Now()
+	do()
+	return time.Since(began)
 }
 
 func (s *pgServer) dsn(database string) secret.DSN { return s.srv.DSN(database, "") }
