@@ -143,6 +143,9 @@ func copyAll(ctx context.Context, o CopyOptions) (state CopyState, err error) {
 	if err := c.begin(ctx); err != nil {
 		return state, err
 	}
+	if err := c.held.keep(); err != nil {
+		return state, err
+	}
 	if err := c.tune(ctx); err != nil {
 		return state, err
 	}
@@ -155,13 +158,12 @@ func copyAll(ctx context.Context, o CopyOptions) (state CopyState, err error) {
 	if state, err = c.finished(ctx); err != nil {
 		return state, err
 	}
-	if err := c.target.dropLedger(ctx); err != nil {
-		return state, err
+	if c.Snapshot == nil { // before the ledger goes, which alone knows of the holder
+		if err := letGo(ctx, c.source.conn, c.held); err != nil {
+			return state, err
+		}
 	}
-	if c.Snapshot != nil {
-		return state, nil
-	}
-	return state, letGo(ctx, c.source.conn, c.held)
+	return state, c.target.dropLedger(ctx)
 }
 
 func (c *copier) close(ctx context.Context) error {

@@ -49,7 +49,8 @@ func bounded(list []string) []string {
 }
 
 // finishCopy drops the ledger of a copy that is complete, if it was cut off
-// just before that. A copy whose undo was cut off stands no more.
+// just before that. A copy whose undo was cut off stands no more, nor does one
+// of which a crash has taken something.
 func finishCopy(ctx context.Context, o CopyOptions) (stands bool, err error) {
 	t, err := openTarget(ctx, o.To, o.Token, nil)
 	if err != nil {
@@ -64,6 +65,16 @@ func finishCopy(ctx context.Context, o CopyOptions) (stands bool, err error) {
 		return true, nil
 	case head.Undoing:
 		return false, o.Save(ctx, CopyState{})
+	}
+	emptied, err := openChunks(ctx, t.conn)
+	if err != nil {
+		return false, err
+	}
+	if len(emptied) > 0 { // a crash of the target took what is not logged
+		return false, o.Save(ctx, CopyState{})
+	}
+	if head.Held != nil && o.Snapshot == nil {
+		letGoBefore(ctx, o, head.Held)
 	}
 	return true, t.dropLedger(ctx)
 }

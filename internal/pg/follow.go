@@ -197,8 +197,11 @@ func (f *follower) fill(ctx context.Context) (err error) {
 		return err
 	}
 	held := f.State.Held
+	if err := letGo(ctx, f.stream.publisher.conn, held); err != nil {
+		return err
+	}
 	f.State.Held = nil
-	return errors.Join(f.save(ctx), letGo(ctx, f.stream.publisher.conn, held))
+	return f.save(ctx)
 }
 
 // hold lets a process of its own hold the slot's moment, if there may be one:
@@ -212,7 +215,10 @@ func (f *follower) hold(ctx context.Context, slot *exportedSlot) (*HeldSnapshot,
 		return nil, err
 	}
 	f.State.Held = &held
-	return &held, f.save(ctx)
+	if err := f.save(ctx); err != nil {
+		return nil, err
+	}
+	return &held, held.keep()
 }
 
 // stillHeld tells whether an earlier call's slot stands and its moment is held.

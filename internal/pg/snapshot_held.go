@@ -22,6 +22,21 @@ type HeldSnapshot struct {
 	// PID is the server's process of the session that holds it, 0 if that is
 	// one of this program.
 	PID int `json:"pid,omitempty"`
+	// Keep, if set, tells a new holder that it is written down who it is. One
+	// that is not told so ends with the process that started it.
+	Keep func() error `json:"-"`
+}
+
+// keep lets the holder of a snapshot outlive this process.
+func (h *HeldSnapshot) keep() error {
+	if h == nil || h.Keep == nil {
+		return nil
+	}
+	if err := h.Keep(); err != nil {
+		return fmt.Errorf("keep the holder of the snapshot: %w", err)
+	}
+	h.Keep = nil // once is enough
+	return nil
 }
 
 // same tells whether both are one moment of one server.

@@ -24,7 +24,7 @@ const HoldArgument = "__hold"
 const holderMark = "EVAC_HOLDER=1"
 
 // holdOrder is what a holder is told, on its standard input: never by argument
-// or environment, which others can see.
+// or environment, which others can see. A "true" follows when it is to stay.
 type holdOrder struct {
 	DSN  string           `json:"dsn"`
 	From *pg.HeldSnapshot `json:"from,omitempty"`
@@ -46,9 +46,18 @@ func Hold() int {
 
 func hold(ctx context.Context, in io.Reader, out io.WriteCloser) int {
 	var o holdOrder
-	if json.NewDecoder(in).Decode(&o) != nil {
+	orders := json.NewDecoder(in)
+	if orders.Decode(&o) != nil {
 		return 1
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		var keep bool
+		if orders.Decode(&keep) != nil || !keep {
+			stop() // nobody would ever find this holder
+		}
+	}()
 	said := false
 	err := pg.HoldSnapshot(ctx, secret.NewDSN(o.DSN), o.From, func(held pg.HeldSnapshot) error {
 		said = true
@@ -86,7 +95,6 @@ func startHolder(ctx context.Context, dsn secret.DSN, from *pg.HeldSnapshot) (he
 	defer stop()
 	var answer holdAnswer
 	err = json.NewEncoder(order).Encode(holdOrder{DSN: dsn.Reveal(), From: from})
-	err = errors.Join(err, order.Close())
 	if err == nil {
 		err = json.NewDecoder(said).Decode(&answer)
 	}
@@ -96,9 +104,10 @@ func startHolder(ctx context.Context, dsn secret.DSN, from *pg.HeldSnapshot) (he
 	go func() { _ = cmd.Wait() }() // it ends when its session does, or stays when this process goes
 	switch {
 	case ctx.Err() != nil:
-		return held, context.Cause(ctx)
+		return held, errors.Join(context.Cause(ctx), order.Close())
 	case err != nil:
-		return held, fmt.Errorf("hold a snapshot of the source: %w", err)
+		return held, errors.Join(fmt.Errorf("hold a snapshot of the source: %w", err), order.Close())
 	}
+	answer.Held.Keep = func() error { return errors.Join(json.NewEncoder(order).Encode(true), order.Close()) }
 	return answer.Held, nil
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -63,13 +64,33 @@ func TestHolderSaysWhatItCannotHold(t *testing.T) {
 	in, out := io.Pipe()
 	code := make(chan int, 1)
 	go func() {
-		code <- hold(t.Context(), strings.NewReader(`{"dsn": "postgres://u:hidden@127.0.0.1:1/x"}`), out)
+		code <- hold(t.Context(), strings.NewReader(`{"dsn": "postgres://u:hidden@127.0.0.1:1/x"} true`), out)
 		_ = out.Close()
 	}()
 	text, err := io.ReadAll(in)
 	if err != nil || !strings.Contains(string(text), "connection refused") || strings.Contains(string(text), "hidden") || <-code != 1 {
 		t.Errorf("error %v, said %s", err, text)
 	}
+}
+
+// TestHolderOfNobody: a holder whose starter ends before it has written down
+// who holds the snapshot ends too.
+func TestHolderOfNobody(t *testing.T) {
+	from := testenv.Database(t, testenv.Postgres(t, testenv.Older))
+	orders, order := io.Pipe()
+	answer, said := io.Pipe()
+	code := make(chan int, 1)
+	go func() { code <- hold(t.Context(), orders, said) }()
+	if err := json.NewEncoder(order).Encode(holdOrder{DSN: from.Reveal()}); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(answer); err != nil || !strings.Contains(string(text), "sight") {
+		t.Fatalf("error %v, said %s", err, text)
+	}
+	if err := order.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-code // or the test lasts for an hour
 }
 
 // one is the text of a query's only value.
