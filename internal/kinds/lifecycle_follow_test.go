@@ -21,6 +21,7 @@ func followCases() []testenv.Case {
 		{Kind: "postgres_follow", New: followWorld, Cuts: 3},
 		{Kind: "postgres_switch", New: func(t testing.TB) testenv.Subject { return switchWorld(t, true) }, Cuts: 3},
 		{Kind: "postgres_switch", Name: "no way home", New: func(t testing.TB) testenv.Subject { return switchWorld(t, false) }, Cuts: 1},
+		{Kind: "postgres_settle", New: settleWorld},
 	}
 }
 
@@ -127,6 +128,15 @@ func switchWorld(t testing.TB, wayHome bool) testenv.Subject {
 		Step:  func() step.Step { c := *s; return &c },
 		Probe: func(t testing.TB) any { return []string{stream(t, from), stream(t, to)} },
 	}
+}
+
+// settleWorld is a database that was switched to.
+func settleWorld(t testing.TB) testenv.Subject {
+	world := switchWorld(t, true)
+	s := world.Step().(*postgres.Switch)
+	ready(t, s)
+	world.Step = func() step.Step { return &postgres.Settle{Database: s.To, From: s.From} }
+	return world
 }
 
 // awaitRows waits until the table t has n rows.

@@ -71,6 +71,30 @@ func FollowLag(ctx context.Context, from secret.DSN, token string, bound time.Du
 type lagWatch struct {
 	stream *replication
 	seen   []moment
+	// moved is when the follower got on last, broken whether it was not
+	// connected since.
+	moved     time.Time
+	confirmed int64
+	broken    bool
+}
+
+// stuckLimit is how long a follower that loses its connection again and again
+// may take without getting on.
+const stuckLimit = 20 * time.Second
+
+// stuck refuses to wait for a follower that does not get on: one whose worker
+// fails is started again by its server every few seconds.
+func (w *lagWatch) stuck(slot slotState) error {
+	if w.moved.IsZero() || slot.confirmedBytes > w.confirmed || slot.behind <= 0 {
+		w.moved, w.confirmed, w.broken = time.Now(), slot.confirmedBytes, false
+	}
+	w.broken = w.broken || !slot.active
+	if !w.broken || time.Since(w.moved) < stuckLimit {
+		return nil
+	}
+	subscriber := w.stream.subscriber.side
+	return fault.New(fault.Failed, fmt.Sprintf("the %s has not got on for %s: its worker for subscription %q fails or cannot connect", subscriber, stuckLimit, w.stream.name),
+		fmt.Sprintf("the log of the %s's server says why; put that right and run this again, or undo and follow anew", subscriber))
 }
 
 // moment is when the end of the log was where.
@@ -90,6 +114,9 @@ func (w *lagWatch) look(ctx context.Context) (Lag, error) {
 		w.seen = w.seen[1:]
 	}
 	lag := Lag{Bytes: max(slot.behind, 0), Kept: slot.kept, Streaming: slot.active}
+	if err := w.stuck(slot); err != nil {
+		return lag, err
+	}
 	if len(w.seen) > 0 {
 		lag.Time = now.at.Sub(w.seen[0].at)
 	}

@@ -195,7 +195,7 @@ func TestFollowAsAnOrdinaryUser(t *testing.T) {
 	from, to := keeper(t, "16"), keeper(t, testenv.Newer)
 	load(t, from, shopSchema)
 	n := newNight(t, from, to)
-	u := newUsers(t, from)
+	u := newUsers(t, from, false)
 	u.rest(10)
 	n.startFollowing()
 	u.rest(10)

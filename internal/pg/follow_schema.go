@@ -21,6 +21,9 @@ type schemaPrint struct {
 	Xmin int64 `json:"xmin"`
 	// Columns sums up which transaction wrote each column of each table.
 	Columns string `json:"columns"`
+	// Files sums up the tables' files on servers before 11, which do not
+	// replicate TRUNCATE: that gives a table a new one.
+	Files string `json:"files,omitempty"`
 	// Classes has a digest for each class of objects: "table", "index" …
 	Classes map[string]string `json:"classes"`
 }
@@ -43,15 +46,22 @@ func takePrint(ctx context.Context, conn *pgx.Conn) (p schemaPrint, err error) {
 	if err != nil {
 		return p, fmt.Errorf("read columns: %w", err)
 	}
-	p.Classes, err = digestClasses(ctx, conn)
+	version, err := Version(ctx, conn)
+	if err == nil && version < firstTruncate {
+		err = conn.QueryRow(ctx, "select concat_ws(' ', count(*), sum(c.oid::int8 * c.relfilenode::int8))"+tableFiles).Scan(&p.Files)
+	}
+	if err != nil {
+		return p, fmt.Errorf("read files of tables: %w", err)
+	}
+	p.Classes, err = digestClasses(ctx, conn, version)
 	return p, err
 }
 
-func digestClasses(ctx context.Context, conn *pgx.Conn) (map[string]string, error) {
-	version, err := Version(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
+const tableFiles = `
+	from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+	where c.relkind = 'r' and c.relpersistence = 'p' and n.nspname not in ('information_schema', 'evac_ledger') and n.nspname !~ '^pg_'`
+
+func digestClasses(ctx context.Context, conn *pgx.Conn, version int) (map[string]string, error) {
 	objects, err := readCatalog(ctx, conn, version, version)
 	if err != nil {
 		return nil, err
@@ -138,10 +148,28 @@ func (s *replication) changedSince(ctx context.Context, old schemaPrint) (c sche
 			return c, err
 		}
 	}
+	if now.Files != old.Files {
+		names, err := s.writtenSince(ctx, "c", tableFiles, old.Xmin)
+		if err != nil {
+			return c, err
+		}
+		c.Refused = append(c.Refused, "truncated or rewritten (which PostgreSQL 10 does not replicate): "+some(names))
+	}
 	if now.Columns != old.Columns {
 		return c, s.altered(ctx, old, &c)
 	}
 	return c, nil
+}
+
+// writtenSince names the tables whose entries in a catalog were written by a
+// transaction since the oldest one of a print.
+func (s *replication) writtenSince(ctx context.Context, entry, from string, xmin int64) ([]string, error) {
+	names, err := texts(ctx, s.publisher.conn, "select distinct format('%I.%I', n.nspname, c.relname)"+from+
+		" and age("+entry+".xmin) between 0 and age(mod($1, 4294967296)::text::xid) order by 1", xmin)
+	if err != nil {
+		return nil, fmt.Errorf("list changed tables of %s: %w", s.publisher.side, err)
+	}
+	return names, nil
 }
 
 // compareClasses says which objects of the classes differ between the sides.
@@ -189,10 +217,9 @@ func differences(class string, here, there map[string]string, from, to Side) []s
 // altered warns of tables whose columns were written since the print: a change
 // of type may have changed values without a trace in the stream.
 func (s *replication) altered(ctx context.Context, old schemaPrint, c *schemaChange) error {
-	names, err := texts(ctx, s.publisher.conn, `select distinct format('%I.%I', n.nspname, c.relname) `+tableColumns+`
-		and age(a.xmin) between 0 and age(mod($1, 4294967296)::text::xid) order by 1`, old.Xmin)
+	names, err := s.writtenSince(ctx, "a", tableColumns, old.Xmin)
 	if err != nil {
-		return fmt.Errorf("list altered tables of %s: %w", s.publisher.side, err)
+		return err
 	}
 	if len(names) > 0 {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("tables were altered on the %s while it was followed: %s; if that changed values, postgres_verify will say so", s.publisher.side, some(names)))

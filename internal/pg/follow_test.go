@@ -44,7 +44,7 @@ const shopSchema = `
 	create table scratch (a int primary key);
 	create table audit (id bigserial primary key, what text);
 	create function note() returns trigger language plpgsql as $$ begin insert into public.audit (what) values (new.what); return null; end $$;
-	create trigger note after insert on lines for each row execute function note();
+	create trigger note after insert on lines for each row execute procedure note();
 	create unlogged table cache (a int);
 	create materialized view totals as select writer, count(*) from orders group by 1;
 	create materialized view grand as select sum(count) from totals;
@@ -171,17 +171,18 @@ func one(t testing.TB, dsn secret.DSN, sql string) (text string) {
 // users write without a pause to wherever they are sent, and remember what was
 // acknowledged to them.
 type users struct {
-	t       testing.TB
-	where   atomic.Pointer[secret.DSN]
-	stop    context.CancelFunc
-	done    sync.WaitGroup
-	acked   [5]atomic.Int64 // by writer, counted from 1
-	unclear [5]atomic.Int64
+	t     testing.TB
+	where atomic.Pointer[secret.DSN]
+	stop  context.CancelFunc
+	done  sync.WaitGroup
+	acked [5]atomic.Int64 // by writer, counted from 1
+	// keeps tells that they truncate nothing.
+	keeps bool
 }
 
-func newUsers(t testing.TB, dsn secret.DSN) *users {
+func newUsers(t testing.TB, dsn secret.DSN, keeps bool) *users {
 	ctx, stop := context.WithCancel(t.Context())
-	u := &users{t: t, stop: stop}
+	u := &users{t: t, stop: stop, keeps: keeps}
 	u.where.Store(&dsn)
 	for i := 1; i <= 4; i++ {
 		u.done.Go(func() {
@@ -244,7 +245,7 @@ func (u *users) write(ctx context.Context, conn *pgx.Conn, writer int, k int64) 
 		if k%5 == 0 {
 			b.Queue("delete from orders where writer = $1 and k = $2", writer, k-3)
 		}
-		if k%7 == 0 && writer == 1 {
+		if k%7 == 0 && writer == 1 && !u.keeps {
 			b.Queue("truncate scratch")
 			b.Queue("insert into scratch select i from generate_series(1, $1::int) i", k%50)
 		}
@@ -303,10 +304,15 @@ func (u *users) exactly(databases ...secret.DSN) {
 }
 
 func TestFollowSwitchAndWayHome(t *testing.T) {
-	from, to := testenv.Database(t, testenv.Postgres(t, testenv.Older)), testenv.Database(t, testenv.Postgres(t, testenv.Newer))
-	load(t, from, shopSchema)
+	thereAndBack(t, testenv.Older, testenv.Newer, shopSchema)
+}
+
+// thereAndBack follows, switches and goes home, while users write.
+func thereAndBack(t *testing.T, older, newer testenv.Which, schema string) {
+	from, to := testenv.Database(t, testenv.Postgres(t, older)), testenv.Database(t, testenv.Postgres(t, newer))
+	load(t, from, schema)
 	n := newNight(t, from, to)
-	u := newUsers(t, from)
+	u := newUsers(t, from, older == "10")
 	u.rest(20)
 	n.startFollowing()
 	u.rest(50)

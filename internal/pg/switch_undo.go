@@ -54,6 +54,9 @@ func (s *switcher) bringHome(ctx context.Context) error {
 	if !s.State.Home {
 		return s.unused(ctx)
 	}
+	if err := s.home.whole(ctx); err != nil {
+		return fault.Wrap(fault.Failed, "the way home does not stand any more", err, "it was ended by postgres_settle, or by hand: skip this step to keep the new primary")
+	}
 	if err := s.homeUnchanged(ctx); err != nil {
 		return err // before anybody is stopped
 	}

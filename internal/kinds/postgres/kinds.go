@@ -13,5 +13,6 @@ func Kinds() []step.Kind {
 		promoteKind(),
 		followKind(),
 		switchKind(),
+		settleKind(),
 	}
 }
