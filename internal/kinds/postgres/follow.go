@@ -43,11 +43,13 @@ source: name the source as it sees it in ` + "`source_from_target`" + ` if that 
 server** in pg_subscription, which only superusers read, until the switch or undo. All this is tried before anything is changed.
 
 **Tables without a key** are refused by name, for replication cannot find their rows. Give them a key; or ` + "`identity = \"full\"`" + ` makes the whole row their
-identity on the source for the time being (undo puts it back), which is slow for large tables.
+identity on the source for the time being (undo puts it back), which is slow for large tables. The copies of these tables keep it: when you stay,
+` + "`alter table … replica identity default`" + ` puts it back.
 
 **What replication does not carry** is brought over by postgres_switch while nobody writes: sequences, unlogged tables, large objects that changed; materialized
 views are refreshed. Changes of the schema are not carried: do not change it meanwhile. If it was changed, the switch refuses and names what; make the same
-change on the target, or undo and follow again. Triggers that are ENABLE ALWAYS or REPLICA would fire on both sides and are refused.
+change on the target, or undo and follow again. PostgreSQL 10 does
+not replicate TRUNCATE: a table that was truncated there is refused at the switch. Triggers that are ENABLE ALWAYS or REPLICA would fire on both sides and are refused.
 
 **The source's disk.** The slot keeps the source's log until the target has it. If it would keep more than ` + "`max_slot`" + `, the step fails; with ` + "`drop_slot`" + ` it drops
 the slot at once, and begins again when it is run again. Only the server itself can watch while evac does not: max_slot_wal_keep_size (13 and later).
