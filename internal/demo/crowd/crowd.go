@@ -35,6 +35,7 @@ const (
 	patience    = 2 * time.Second      // of a customer for one answer
 	retryAfter  = time.Second          // an order without a clear answer is sent again
 	mostWaiting = 256                  // customers waiting for an answer, of each class
+	mostAgain   = 16                   // orders on their way again: more would keep a shop down that had too many once
 	settleTime  = 10 * time.Second     // for unclear orders at the end
 )
 
@@ -50,6 +51,7 @@ type Crowd struct {
 	mu           sync.Mutex
 	acknowledged []uuid.UUID
 	unclear      map[uuid.UUID]unclear
+	again        int    // unclear orders that are on their way again
 	takenBy      string // the app that took the newest one
 	broken       error  // the ledger could not be written
 }

@@ -71,10 +71,19 @@ func (c *Crowd) sendAgain(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key, u := range c.unclear {
+		if c.again == mostAgain {
+			return
+		}
 		if now.After(u.again) {
 			u.again = now.Add(2 * patience) // not while this try is on its way
 			c.unclear[key] = u
-			c.ended.Go(func() { c.send(u.order) })
+			c.again++
+			c.ended.Go(func() {
+				c.send(u.order)
+				c.mu.Lock()
+				c.again--
+				c.mu.Unlock()
+			})
 		}
 	}
 }
