@@ -11,6 +11,7 @@ import (
 	"github.com/evac-io/evac/internal/demo"
 	"github.com/evac-io/evac/internal/demo/crowd"
 	"github.com/evac-io/evac/internal/demo/proof"
+	"github.com/evac-io/evac/internal/demo/world"
 )
 
 func TestPrint(t *testing.T) {
@@ -54,6 +55,28 @@ every one of 5,678 acknowledged orders found on the target exactly once
 		t.Errorf("a good night (-want +got):\n%s", diff)
 	}
 
+	home := good
+	home.Result, home.OrdersOn, home.OrdersToo = "undone", "source", &proof.Orders{Acknowledged: 5678}
+	home.Back = &world.Back{WriteDowntimeSeconds: 1.5, ReadDowntimeSeconds: 0.04, WriteOutage: crowd.Outage{From: at, To: at.Add(1500 * time.Millisecond)}}
+	home.Proved = []world.Proof{{At: at, Step: "postgres_freeze.old", What: "no transaction ended"}, {At: at, Step: "postgres_switch.shop", What: "all flushed"}}
+	b.Reset()
+	if err := demo.Print(&b, home); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"the way home    1.5 s   (no order was taken from 02:00:00.0 to 02:00:01.5), 0.04 s without a product shown\n",
+		"proved          02:00:00.0  postgres_freeze.old: no transaction ended\n                02:00:00.0  postgres_switch.shop: all flushed\n",
+		"checked by SQL  1,234,567 rows", "found on the source exactly once, and so on the other side, which follows\n",
+	} {
+		if !strings.Contains(b.String(), line) {
+			t.Errorf("a night that went home does not say %q:\n%s", line, b.String())
+		}
+	}
+	home.OrdersToo.Twice = 2
+	b.Reset()
+	if err := demo.Print(&b, home); err != nil || home.Sound() || !strings.Contains(b.String(), "which follows, 0 are MISSING and 2 stand TWICE") {
+		t.Errorf("orders that stand twice on the other side pass: %v\n%s", err, b.String())
+	}
 	bad := good
 	bad.Verified, bad.Check.Differ, bad.Catalog.Facts, bad.Orders.Missing, bad.Seconds = false, []string{"app.photo"}, 0, 3, nil
 	b.Reset()
