@@ -103,8 +103,8 @@ type promotion struct {
 	// says why.
 	primary *pgx.Conn
 	silent  error
-	// oldDir is the old primary's data directory, if the user may see it.
-	oldDir string
+	// old is what the way back needs to know of the old primary.
+	old oldPrimary
 }
 
 // Promote makes the standby the primary. It goes on from what is already done.
@@ -159,20 +159,12 @@ func (p *promotion) openOld(ctx context.Context) (err error) {
 	}
 	p.primary, err = openPrimary(ctx, p.From)
 	if err == nil {
-		return p.readOldDir(ctx)
+		return p.readOld(ctx)
 	}
 	if fault.KindOf(err) == fault.Denied || fault.KindOf(err) == fault.Invalid || ctx.Err() != nil {
 		return err
 	}
 	p.silent = err
-	return nil
-}
-
-func (p *promotion) readOldDir(ctx context.Context) error {
-	err := p.primary.QueryRow(ctx, "select current_setting('data_directory')").Scan(&p.oldDir)
-	if err != nil && sqlState(err) != insufficientPrivilege {
-		return fmt.Errorf("read settings of the old primary: %w", err)
-	}
 	return nil
 }
 
@@ -251,8 +243,8 @@ func (p *promotion) result(ctx context.Context) (r PromoteResult, err error) {
 	}
 	r = PromoteResult{PromoteReached: *p.State.Reached, System: system, Timeline: timeline, FormerTimeline: p.State.Timeline, PromotedAt: time.Now().UTC()}
 	r.FenceToPromoted = r.PromotedAt.Sub(r.FencedAt)
-	r.WayBack, err = p.wayBack(ctx)
-	return r, err
+	r.WayBack = p.wayBack()
+	return r, nil
 }
 
 // identity reads the system identifier and the timeline of the newest

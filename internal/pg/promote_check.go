@@ -75,9 +75,7 @@ func (p *promotion) seeStandby(ctx context.Context, plan *PromotePlan) (err erro
 	if plan.Delay, err = p.delay(ctx); err != nil {
 		return err
 	}
-	if plan.WayBack, err = p.wayBack(ctx); err != nil {
-		return err
-	}
+	plan.WayBack = p.wayBack()
 	var synchronous string
 	if err := p.standby.QueryRow(ctx, "select current_setting('synchronous_standby_names')").Scan(&synchronous); err != nil {
 		return fmt.Errorf("read settings of the standby: %w", err)

@@ -76,7 +76,7 @@ func TestPromoteUnderWriters(t *testing.T) {
 			if err := VerifyPromote(t.Context(), *o, r); err != nil {
 				t.Error(err)
 			}
-			if r.Timeline != 2 || r.Complete == "" || !strings.Contains(strings.Join(r.WayBack, "\n"), to.DSN.String()) {
+			if r.Timeline != 2 || r.Complete == "" || !strings.Contains(strings.Join(r.WayBack, "\n"), primary.DataDir()) {
 				t.Errorf("result is %+v", r)
 			}
 			want := acknowledged()

@@ -74,36 +74,3 @@ func oldRefuses(ctx context.Context, o PromoteOptions) error {
 	return errors.Join(err, hangUp(ctx, conn))
 }
 
-// wayBack explains how the old primary becomes a standby of the new one, with
-// what can be known from here.
-func (p *promotion) wayBack(ctx context.Context) ([]string, error) {
-	var checksums, hints, pages string
-	err := p.standby.QueryRow(ctx, "select current_setting('data_checksums'), current_setting('wal_log_hints'), current_setting('full_page_writes')").Scan(&checksums, &hints, &pages)
-	if err != nil {
-		return nil, fmt.Errorf("read settings of the standby: %w", err)
-	}
-	dir := p.oldDir
-	if dir == "" {
-		dir = "OLD_DATA_DIRECTORY"
-	}
-	lines := []string{"pg_ctl stop -m fast -D " + dir}
-	if (checksums != "on" && hints != "on") || pages != "on" {
-		return append(lines,
-			"it must be copied anew: pg_rewind needs full_page_writes = on and either data checksums or wal_log_hints = on, before the promotion",
-			"mv "+dir+" "+dir+".old",
-			"evac postgres replica --from "+p.Database.String()+" --dir "+dir), nil
-	}
-	rewind := "pg_rewind --target-pgdata=" + dir + " --source-server='" + strings.TrimSpace(p.Database.WithoutPassword()) + "'"
-	if p.version >= rewindWrites {
-		rewind += " --write-recovery-conf"
-	}
-	lines = append(lines, rewind)
-	if p.version < rewindWrites {
-		lines = append(lines, "write standby.signal and primary_conninfo by hand (before version 12: recovery.conf)")
-	}
-	return append(lines, "pg_ctl start -D "+dir), nil
-}
-
-// rewindWrites is the first version whose pg_rewind writes the standby's
-// configuration.
-const rewindWrites = 13_00_00
