@@ -6,8 +6,8 @@ import (
 )
 
 // oldPrimary is what is known of the old primary while it answers: its data
-// directory, if the user may see it, and whether pg_rewind can bring it back
-// ("" is not known).
+// directory, if the user may see it, and whether its settings let pg_rewind
+// bring it back ("" is not known).
 type oldPrimary struct{ dir, rewinds string }
 
 // readOld reads both. pg_rewind needs every change of a page in the
@@ -47,10 +47,6 @@ func (p *promotion) wayBack() []string {
 	} else {
 		lines = append(lines, rewind, "# write by hand what makes it a standby: standby.signal and primary_conninfo (before version 12: recovery.conf)")
 	}
-	lines = append(lines, "pg_ctl start -D "+dir)
-	if p.old.rewinds == "" {
-		lines = append(lines, "# if pg_rewind refuses, for want of data checksums or wal_log_hints, copy it anew:")
-		return append(lines, anew...)
-	}
-	return lines
+	lines = append(lines, "pg_ctl start -D "+dir, "# if pg_rewind refuses, since it has no write-ahead log from before the promotion or no wal_log_hints, copy it anew:")
+	return append(lines, anew...)
 }

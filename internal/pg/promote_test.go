@@ -3,10 +3,12 @@ package pg
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -90,6 +92,58 @@ func TestPromoteUnderWriters(t *testing.T) {
 				t.Errorf("the journal says %v is changed", left)
 			}
 		})
+	}
+}
+
+// The way back that is explained works as it is written: the old primary, which
+// holds rows that nobody else has, follows the new one.
+func TestPromoteWayBack(t *testing.T) {
+	t.Parallel()
+	primary := testenv.OwnPostgres(t, testenv.Newer, func(o *servers.Options) { // with data checksums
+		o.Settings["full_page_writes"], o.Settings["autovacuum"], o.Settings["wal_keep_size"] = "on", "off", "256MB"
+	})
+	db := primary.DSN("postgres", "")
+	once(t, db, "create table t (a int)")
+	to := testenv.NewStandby(t, primary, "")
+	o := promoting(primary, to)
+	o.Fence = FenceNone
+	r, err := Promote(t.Context(), *o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	once(t, db, "insert into t select generate_series(1, 1000)") // into the past
+	once(t, to.DSN, "insert into t values (7)")
+	port := testenv.FreePort(t)
+	t.Cleanup(func() { testenv.StopServer(t, to.Bin, primary.DataDir()) })
+	for _, line := range r.WayBack {
+		if strings.HasPrefix(line, "#") {
+			break // what follows is for when it fails
+		}
+		if strings.HasPrefix(line, "pg_ctl start") { // both are on one machine here
+			line += fmt.Sprintf(" -w -l %s/log -o '-p %d'", primary.DataDir(), port)
+		}
+		asServer(t, to.Bin, line)
+	}
+	const look = "--command=select pg_is_in_recovery(), (select string_agg(a::text, ',') from t)"
+	if got := strings.TrimSpace(psql(t, testenv.AtPort(t, db, port), "--tuples-only", "--no-align", look)); got != "t|7" {
+		t.Errorf("the old primary is %s", got)
+	}
+}
+
+// asServer types a command as the account that servers run as.
+func asServer(t *testing.T, bin, command string) {
+	t.Helper()
+	as, err := Local{User: "postgres"}.account()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", "PATH="+bin+":$PATH "+command)
+	cmd.Dir = "/"
+	if as != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: as.uid, Gid: as.gid}}
+	}
+	if err := finish(t.Context(), cmd); err != nil {
+		t.Fatalf("%s: %v", command, err)
 	}
 }
 

@@ -73,4 +73,3 @@ func oldRefuses(ctx context.Context, o PromoteOptions) error {
 	}
 	return errors.Join(err, hangUp(ctx, conn))
 }
-
