@@ -18,9 +18,8 @@ import (
 // followCases try what follows, and the switch to it.
 func followCases() []testenv.Case {
 	return []testenv.Case{
-		{Kind: "postgres_follow", New: followWorld, Cuts: 3},
-		{Kind: "postgres_switch", New: func(t testing.TB) testenv.Subject { return switchWorld(t, true) }, Cuts: 3},
-		{Kind: "postgres_switch", Name: "no way home", New: func(t testing.TB) testenv.Subject { return switchWorld(t, false) }, Cuts: 1},
+		{Kind: "postgres_follow", New: followWorld, Cuts: 2},
+		{Kind: "postgres_switch", New: switchWorld, Cuts: 2},
 		{Kind: "postgres_settle", New: settleWorld},
 	}
 }
@@ -112,7 +111,7 @@ func followWorld(t testing.TB) testenv.Subject {
 }
 
 // switchWorld is a database that is followed, written to, and frozen.
-func switchWorld(t testing.TB, wayHome bool) testenv.Subject {
+func switchWorld(t testing.TB) testenv.Subject {
 	from, to := pair(t)
 	ready(t, &postgres.Follow{From: from, To: to, Jobs: 2, PgDump: testenv.PgDump(t), MaxLag: 1 << 20, Identity: "full"})
 	// Only what is replicated: the rest, which a switch brings over, does not go back.
@@ -123,7 +122,7 @@ func switchWorld(t testing.TB, wayHome bool) testenv.Subject {
 	for _, db := range []secret.DSN{from, to} {
 		execute(t, db, `refresh materialized view sum`)
 	}
-	s := &postgres.Switch{From: from, To: to, WayHome: wayHome, Count: true, Drain: time.Minute, Jobs: 2}
+	s := &postgres.Switch{From: from, To: to, WayHome: true, Count: true, Drain: time.Minute, Jobs: 2}
 	return testenv.Subject{
 		Step:  func() step.Step { c := *s; return &c },
 		Probe: func(t testing.TB) any { return []string{stream(t, from), stream(t, to)} },
@@ -132,7 +131,7 @@ func switchWorld(t testing.TB, wayHome bool) testenv.Subject {
 
 // settleWorld is a database that was switched to.
 func settleWorld(t testing.TB) testenv.Subject {
-	world := switchWorld(t, true)
+	world := switchWorld(t)
 	s := world.Step().(*postgres.Switch)
 	ready(t, s)
 	world.Step = func() step.Step { return &postgres.Settle{Database: s.To, From: s.From} }

@@ -74,7 +74,7 @@ func (f *follower) survey(ctx context.Context, s *FollowSurvey) error {
 }
 
 // VerifyFollow proves from outside that the target follows: it waits, at most
-// as long as ctx lasts, until what is on the source now has been applied, and
+// as long as ctx lasts, until it is less than MaxLag behind, and
 // wants the schema unchanged since the copy.
 func VerifyFollow(ctx context.Context, o FollowOptions) (lag Lag, err error) {
 	f, err := openFollower(ctx, o)

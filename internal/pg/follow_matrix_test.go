@@ -3,6 +3,7 @@
 package pg
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -29,4 +30,19 @@ func TestMatrixFollow(t *testing.T) {
 			thereAndBack(t, testenv.Which(fmt.Sprint(pair[0])), testenv.Which(fmt.Sprint(pair[1])), schema)
 		})
 	}
+}
+
+// TestMatrixWithoutAWayHome takes 11 seconds: that is how late a server may
+// count what users wrote.
+func TestMatrixWithoutAWayHome(t *testing.T) {
+	n := plainNight(t)
+	n.change.WayHome = false
+	n.startFollowing()
+	n.freezeSource()
+	n.switchOver()
+	n.must("go back unused", func(ctx context.Context) error { return UndoSwitch(ctx, n.change) })
+	n.must("unfreeze", n.freeze.unfreeze)
+	load(t, n.from, "insert into orders (a) values ('y')")
+	n.must("catch up", func(ctx context.Context) error { _, err := VerifyFollow(ctx, n.follow); return err })
+	n.must("undo follow", func(ctx context.Context) error { return UndoFollow(ctx, n.follow) })
 }
