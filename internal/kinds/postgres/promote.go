@@ -62,7 +62,7 @@ A database that follows by postgres_follow is another thing: postgres_switch doe
 **There is no undo**: the two have parted. The old primary becomes a standby of the new one by the commands in ` + "`way_back`" + `
 (pg_rewind; it needs full_page_writes and data checksums or wal_log_hints from before, else it is copied anew with postgres_replica).
 
-Other standbys of the old primary, replication slots and addresses of clients are not changed. The user needs execute on pg_promote; before
+Other standbys of the old primary, replication slots and addresses of clients are not changed. PostgreSQL 10 or later. The user needs execute on pg_promote; before
 PostgreSQL 12 evac must run on the standby's host and be given ` + "`dir`" + `.
 `
 

@@ -33,12 +33,13 @@ Makes a physical standby of the whole server (every database of it) in ` + "`dir
 first, so that nothing can be missing; then a base backup, whose every file is compared with the checksums that the server sends (version 13 and
 later); then the server is started and follows. It takes readers on ` + "`port`" + `. It can be made the primary by postgres_promote.
 
-The programs of the same major version must be on this machine. As root, the server runs as the account ` + "`user`" + `; else as whoever runs evac.
+PostgreSQL 10 or later. The programs of the same major version must be on this machine. As root, the server runs as the account ` + "`user`" + `; else as whoever runs evac.
 pg_ctl starts it now, and nobody starts it after a reboot: for a server that stays, let ` + "`start`" + ` and ` + "`stop`" + ` be the commands of your service
 manager.
 
 **A way back from a bad deploy**: with ` + "`delay = \"1h\"`" + ` the replica receives everything at once and applies it an hour later. When somebody has
-deleted the wrong rows, postgres_promote with ` + "`stop_at`" + ` takes it to the moment before.
+deleted the wrong rows, postgres_promote with ` + "`stop_at`" + ` takes it to the moment before. Once restarted or cut off from the primary, a delayed replica
+receives nothing until it has applied what it holds (PostgreSQL works so); the slot keeps the rest for it, and verify fails until then.
 
 The user of ` + "`from`" + ` needs the right to replicate (alter role … replication) and a line in the primary's pg_hba.conf (host replication …). The
 replica connects as the same user. The password stands in ` + "`evac-replica.pgpass`" + ` in its directory, which only the server's account may read
