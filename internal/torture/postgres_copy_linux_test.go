@@ -105,7 +105,8 @@ func (w *pgWorld) torture(faults []pgFault, strikes int) {
 		m := w.begin(w.copyNight(), w.random.IntN(3) == 0)
 		undo := false
 		for range pgStruckMost {
-			through := m.struck(w.rarest(faults), w.moment(false), false)
+			f := w.rarest(faults)
+			through := m.struck(f, w.moment(f, false), false)
 			if undo = m.emptied || !through && w.random.IntN(2*pgStruckMost) == 0; through || undo {
 				break
 			}
@@ -115,7 +116,8 @@ func (w *pgWorld) torture(faults []pgFault, strikes int) {
 			m.count("moved")
 		}
 		for range pgStruckMost {
-			if m.struck(w.rarest(faults), w.moment(true), true) {
+			f := w.rarest(faults)
+			if m.struck(f, w.moment(f, true), true) {
 				break
 			}
 		}
@@ -138,11 +140,15 @@ func (w *pgWorld) rarest(faults []pgFault) pgFault {
 	return least
 }
 
-// moment is any instant, or one in the phase that was struck least.
-func (w *pgWorld) moment(undo bool) moment {
+// moment is any instant, or one in the phase that was struck least; what does
+// harm only with time comes early.
+func (w *pgWorld) moment(f pgFault, undo bool) moment {
 	took := w.took
 	if undo {
 		took = w.undoTook
+	}
+	if f.mustFail {
+		return moment{after: time.Duration(w.random.Int64N(int64(took) / 2))}
 	}
 	if w.random.IntN(2) == 0 {
 		return moment{after: time.Duration(w.random.Int64N(int64(took)))}

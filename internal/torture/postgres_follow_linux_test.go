@@ -80,7 +80,8 @@ func (w *pgWorld) thereAndBack(faults []pgFault) {
 	m := w.begin(fmt.Sprintf(followNight, w.pgDump), false)
 	crowd := m.writers()
 	for i := w.random.IntN(3); i > 0 && faults != nil; i-- {
-		if m.struck(w.rarest(faults), w.moment(false), false) {
+		f := w.rarest(faults)
+		if m.struck(f, w.moment(f, false), false) {
 			break
 		}
 	}
@@ -88,7 +89,8 @@ func (w *pgWorld) thereAndBack(faults []pgFault) {
 	crowd.writeSome("on the new side")
 	m.undoTo = []string{"--to", "night"}
 	for i := w.random.IntN(3); i > 0 && faults != nil; i-- {
-		m.struck(w.rarest(faults), w.moment(true), true)
+		f := w.rarest(faults)
+		m.struck(f, w.moment(f, true), true)
 	}
 	undoTook := timed(m.home)
 	if faults == nil {

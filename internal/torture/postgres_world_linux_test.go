@@ -47,7 +47,10 @@ type pgServer struct {
 }
 
 // pgSettings let a test see what a server does, and when.
-var pgSettings = map[string]string{"log_statement": "all", "log_line_prefix": "%a|", "log_min_messages": "log", "autovacuum": "off", "synchronous_commit": "on"}
+var pgSettings = map[string]string{
+	"log_statement": "all", "log_line_prefix": "%a|", "log_min_messages": "log", "autovacuum": "off", "synchronous_commit": "on",
+	"wal_sender_timeout": "3s", "wal_receiver_timeout": "3s", "wal_retrieve_retry_interval": "500ms", // else silence is noticed after a minute
+}
 
 func newPgServer(t *testing.T, name string, which testenv.Which, disk *pgDisk) *pgServer {
 	t.Helper()
