@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/evac-io/evac/internal/servers"
 )
 
 // TestPostgresDisk: the target's disk gets full while a database is moved to
@@ -80,13 +82,18 @@ func newPgDisk(t *testing.T) *pgDisk {
 	return d
 }
 
-// moveWAL puts the log of a stopped server on its own disk.
-func (d *pgDisk) moveWAL(data string) {
+// spread puts the write-ahead log of a stopped server on its own disk, and what
+// the server says where there is always room.
+func (d *pgDisk) spread(srv *servers.Postgres) {
 	d.t.Helper()
-	from, to := filepath.Join(data, "pg_wal"), filepath.Join(d.wal, "pg_wal")
-	for _, command := range [][]string{{"cp", "-a", from, to}, {"rm", "-r", from}, {"ln", "-s", to, from}} {
+	from, to := filepath.Join(srv.DataDir(), "pg_wal"), filepath.Join(d.wal, "pg_wal")
+	said := filepath.Join(d.t.TempDir(), "server.log")
+	for _, command := range [][]string{
+		{"cp", "-a", from, to}, {"rm", "-r", from}, {"ln", "-s", to, from},
+		{"mv", srv.LogFile(), said}, {"ln", "-s", said, srv.LogFile()},
+	} {
 		if out, err := exec.CommandContext(d.t.Context(), command[0], command[1:]...).CombinedOutput(); err != nil {
-			d.t.Fatalf("move the log: %v: %s", err, out)
+			d.t.Fatalf("move the logs: %v: %s", err, out)
 		}
 	}
 }

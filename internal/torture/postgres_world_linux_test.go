@@ -69,7 +69,7 @@ func newPgServer(t *testing.T, name string, which testenv.Which, disk *pgDisk) *
 	s.options.Port = s.srv.Port
 	if disk != nil {
 		s.stop(servers.Fast)
-		disk.moveWAL(s.srv.DataDir())
+		disk.spread(s.srv)
 		s.wake()
 	}
 	t.Cleanup(func() { s.stop(servers.Immediate) })
