@@ -19,6 +19,8 @@ type pgFault struct {
 	// mustFail is a fault that struck only if evac failed; empties is one that
 	// empties the target's unlogged tables.
 	mustFail, empties bool
+	// slow is one that is only noticed after seconds.
+	slow bool
 }
 
 // pgFaults are the faults by what they hit.
@@ -75,7 +77,7 @@ func networkFaults() (faults []pgFault) {
 			"half open, it is deaf": func(w *testenv.Wire) int { return w.HalfOpen(testenv.ServerEnd) },
 		} {
 			faults = append(faults, pgFault{
-				name:   name + ", " + side.name,
+				name: name + ", " + side.name, slow: name != "reset",
 				strike: func(w *pgWorld, _ *process) bool { return cut(side.of(w)) > 0 },
 				heal:   func(w *pgWorld) { side.of(w).Heal() },
 			})
@@ -119,17 +121,13 @@ func pgPhases() []phase {
 // verifying is a phase that a session's name tells, as those of a following do.
 const verifying = "verify"
 
-// copying and following are the phases of a night, and of its undo.
+// copying are the phases of a move, and of its undo.
 func copying() map[bool][]string {
 	names := map[bool][]string{false: {verifying}}
 	for _, p := range pgPhases() {
 		names[p.undo] = append(names[p.undo], p.name)
 	}
 	return names
-}
-
-func following() map[bool][]string {
-	return map[bool][]string{false: {"tables", "rows", "indexes", "follow", "switch"}, true: {"follow", "freeze", "switch"}}
 }
 
 // phasesIn lists the phases that a log of the target tells of, in its order.

@@ -1,3 +1,5 @@
+//go:build torture
+
 package torture
 
 import (
@@ -61,13 +63,9 @@ func TestPostgresFollow(t *testing.T) {
 	w := newPgWorld(t, dice(t), pgPlan{size: 2})
 	w.source.admin("alter database source set synchronous_commit = on")
 	faults := slices.Concat(slices.Collect(maps.Values(pgFaults()))...)
-	strikes := 2
-	if *full {
-		strikes = *pgStrikes
-	}
 	w.phases = following()
 	w.thereAndBack(nil)
-	for w.tally.all() < strikes {
+	for w.tally.all() < *pgStrikes {
 		w.thereAndBack(faults)
 	}
 	t.Logf("%d faults in %d nights\n%s", w.tally.all(), w.moves, w.tally)
@@ -103,6 +101,11 @@ func (w *pgWorld) thereAndBack(faults []pgFault) {
 	m.undone()
 	m.gone("undone")
 	m.end()
+}
+
+// following are the phases of such a night, and of the way home.
+func following() map[bool][]string {
+	return map[bool][]string{false: {"tables", "rows", "indexes", "follow", "switch"}, true: {"follow", "freeze", "switch"}}
 }
 
 // home undoes the night, and holds before it.
