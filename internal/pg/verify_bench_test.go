@@ -3,6 +3,7 @@
 package pg
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -33,54 +34,55 @@ const benchJobs = 2
 func TestVerifyFigures(t *testing.T) {
 	rounds := benchNumber(t, "EVAC_BENCH_ROUNDS", 7)
 	source, target := benchSides(t)
-	if os.Getenv("EVAC_BENCH_ONLY") != "narrow" {
-		benchWhole(t, source, target, rounds)
-	}
-	if os.Getenv("EVAC_BENCH_SOURCE") == "" && os.Getenv("EVAC_BENCH_ONLY") != "whole" {
-		benchNarrow(t, source, target, rounds)
+	given := os.Getenv("EVAC_BENCH_SOURCE") != ""
+	for _, name := range strings.Fields(cmp.Or(os.Getenv("EVAC_BENCH_WHAT"), "whole narrow keyless")) {
+		if !given {
+			benchLoad(t, source, target, benchScript(t, name))
+		}
+		if name == "whole" {
+			benchOne(t, name, source, target, rounds, Selection{NotTables: []string{"public.narrow", "public.keyless"}}, 0)
+			continue
+		}
+		if !given {
+			once(t, target, "update "+name+" set b = -1 where a = 1234567")
+		}
+		benchOne(t, name, source, target, rounds, Selection{Tables: []string{"public." + name}}, 1)
 	}
 }
 
-func benchWhole(t *testing.T, source, target secret.DSN, rounds int) {
-	if os.Getenv("EVAC_BENCH_SOURCE") == "" {
-		scale := strconv.Itoa(benchNumber(t, "EVAC_BENCH_SCALE", 10))
-		benchLoad(t, source, target, strings.ReplaceAll(benchData, ":scale", scale))
+// benchScript makes the data of one figure.
+func benchScript(t *testing.T, name string) string {
+	if name == "whole" {
+		return strings.ReplaceAll(benchData, ":scale", strconv.Itoa(benchNumber(t, "EVAC_BENCH_SCALE", 10)))
 	}
-	tables := benchTables(t, source, "")
-	verify := func() {
-		if got := benchHeadcount(t, source, target, Selection{}); !got.Equal() {
-			t.Fatalf("the sides differ: %v", got.Differences)
-		}
-	}
-	read, count, hash := benchRounds(rounds,
-		func() { benchEach(t, source, target, tables, benchRead) }, verify,
-		func() { benchEach(t, source, target, tables, benchHash) })
-	benchSay("verify_whole", read, count, hash)
+	key := map[string]string{"narrow": "primary key"}[name]
+	return fmt.Sprintf(`
+		create table %[1]s (a int %[2]s, b int);
+		insert into %[1]s select i, i::bigint * 7 %% 1000003 from generate_series(1, %[3]d000000) i;
+		vacuum analyze %[1]s`, name, key, benchNumber(t, "EVAC_BENCH_MILLIONS", 25))
 }
 
-func benchNarrow(t *testing.T, source, target secret.DSN, rounds int) {
-	millions := benchNumber(t, "EVAC_BENCH_MILLIONS", 25)
-	benchLoad(t, source, target, fmt.Sprintf(`
-		create table narrow (a int primary key, b int);
-		create table keyless (a int, b int);
-		insert into narrow select i, i::bigint * 7 %% 1000003 from generate_series(1, %d000000) i;
-		insert into keyless select * from narrow;
-		vacuum analyze narrow;
-		vacuum analyze keyless`, millions))
-	once(t, target, "update narrow set b = -1 where a = 1234567; update keyless set b = -1 where a = 1234567")
-	for _, table := range []string{"narrow", "keyless"} {
-		tables := benchTables(t, source, table)
-		verify := func() {
-			got := benchHeadcount(t, source, target, Selection{Tables: []string{"public." + table}})
-			if got.Data.Rows != int64(millions)*1_000_000 || got.Data.Equal() || len(got.Differences) > 2 {
-				t.Fatalf("found %+v", got)
-			}
-		}
-		read, count, hash := benchRounds(rounds,
-			func() { benchEach(t, source, target, tables, benchRead) }, verify,
-			func() { benchEach(t, source, target, tables, benchHash) })
-		benchSay("verify_"+table, read, count, hash)
+// benchOne prints the figures of a part of the databases in which so many rows
+// differ.
+func benchOne(t *testing.T, name string, source, target secret.DSN, rounds int, s Selection, differ int64) {
+	f, err := s.Filter()
+	if err != nil {
+		t.Fatal(err)
 	}
+	tables := benchTables(t, source, f)
+	var contenders [3][]float64
+	for range rounds {
+		for i, do := range []func(){
+			func() { benchEach(t, source, target, tables, benchRead) },
+			func() { benchHeadcount(t, source, target, s, differ) },
+			func() { benchEach(t, source, target, tables, benchHash) },
+		} {
+			start := time.Now()
+			do()
+			contenders[i] = append(contenders[i], time.Since(start).Seconds())
+		}
+	}
+	benchSay("verify_"+name, contenders[0], contenders[1], contenders[2])
 }
 
 // benchSides are databases of two servers that keep what they are told.
@@ -120,12 +122,12 @@ func benchLoad(t *testing.T, source, target secret.DSN, sql string) {
 	}
 }
 
-// benchTables are all tables, the largest first.
-func benchTables(t *testing.T, dsn secret.DSN, only string) []string {
+// benchTables are the tables that are meant, the largest first.
+func benchTables(t *testing.T, dsn secret.DSN, f Filter) []string {
 	t.Helper()
 	rows, err := dial(t, dsn).Query(t.Context(), `
 		select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relkind in ('r', 'm') and n.nspname !~ '^(pg_|information_schema)' and $1::text in ('', c.relname::text) order by pg_table_size(c.oid) desc`, only)
+		where c.relkind in ('r', 'm') and n.nspname !~ '^(pg_|information_schema)' and `+f.SQL("n.nspname", "c.relname")+" order by pg_table_size(c.oid) desc")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,28 +180,14 @@ func benchHash(ctx context.Context, conn *pgx.Conn, table string) error {
 	return err
 }
 
-func benchHeadcount(t *testing.T, source, target secret.DSN, s Selection) VerifyResult {
+func benchHeadcount(t *testing.T, source, target secret.DSN, s Selection, differ int64) {
 	t.Helper()
 	result, err := Verify(t.Context(), source, target, VerifyOptions{
 		Jobs: benchJobs, MaxDifferences: 20, Memory: 128 << 20, Select: s, Total: func(int64) {}, Read: func(int64) {}, Found: func(Difference) {},
 	})
-	if err != nil {
-		t.Fatal(err)
+	if d := result.Data; err != nil || max(d.Missing, d.Extra, d.Different) != differ || len(result.Differences) > 2 {
+		t.Fatalf("%v, found %+v", err, result)
 	}
-	return result
-}
-
-// benchRounds times three contenders in turn, in seconds.
-func benchRounds(rounds int, contenders ...func()) (a, b, c []float64) {
-	lists := make([][]float64, len(contenders))
-	for range rounds {
-		for i, do := range contenders {
-			start := time.Now()
-			do()
-			lists[i] = append(lists[i], time.Since(start).Seconds())
-		}
-	}
-	return lists[0], lists[1], lists[2]
 }
 
 // benchSay prints medians, and the medians of the ratios within each round.

@@ -108,7 +108,7 @@ const namedSuspects = 2000
 
 // condition asks for the suspects by their keys, on one side.
 func (s *suspects) condition(p *pair, r *relation) (sql string, ok bool) {
-	if s.over || p.keys == 0 || len(s.rows) > namedSuspects {
+	if s.over || p.keys == 0 || len(s.rows) == 0 || len(s.rows) > namedSuspects {
 		return "", false
 	}
 	columns := make([]string, p.keys)
@@ -211,7 +211,7 @@ func (p *pair) settled(t Tally, found []Difference) {
 // look makes p another look at what differed in old.
 func (p *pair) look(old *pair) {
 	p.again = old
-	if p.keys != old.keys {
+	if p.keys != old.keys || !old.both() { // its rows have no names, or others
 		p.suspects = newSuspects(old.suspects.room)
 		return
 	}

@@ -73,7 +73,7 @@ type Verify struct {
 	Rechecks       int        `evac:"rechecks" default:"6" doc:"how often, if live"`
 	Jobs           int        `evac:"jobs" default:"4" doc:"how many tables, or parts of large ones, are read at once"`
 	MaxDifferences int        `evac:"max_differences" default:"20" doc:"how many differences are listed; all are counted"`
-	Memory         step.Size  `evac:"memory" default:"128MiB" doc:"what rows under comparison may take"`
+	Memory         step.Size  `evac:"memory" default:"64MiB" doc:"what rows under comparison may take"`
 }
 
 // firstRecheck is the pause before suspects are read again for the first time.

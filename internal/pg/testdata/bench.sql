@@ -1,4 +1,4 @@
--- What the headcount is measured with; :scale 10 makes about 1 GB. The same
+-- What the headcount is measured with; :scale 10 makes about 0.5 GB. The same
 -- statements make the same rows on every server.
 create table account (id int primary key, branch int, balance int, filler char(84));
 insert into account select i, i % 100, i::bigint * 7919 % 100003, '' from generate_series(1, :scale * 200000) i;
