@@ -36,9 +36,9 @@ const (
 func oddities() []oddity {
 	return []oddity{
 		{until: noAbstime, to: noAbstime, query: columnsOf("'abstime', 'reltime', 'tinterval', '_abstime', '_reltime', '_tinterval'"),
-			text: "columns are of types that PostgreSQL 12 gave up: %s", hint: "on the source: alter table TABLE alter COLUMN type timestamptz (reltime: interval, tinterval: tstzrange)"},
+			text: "columns are of types that PostgreSQL 12 gave up: %s", hint: "on the source: alter table TABLE alter column COLUMN type timestamptz (reltime: interval, tinterval: tstzrange)"},
 		{until: noUnknown, to: noUnknown, query: columnsOf("'unknown'"),
-			text: "columns are of the type unknown, which PostgreSQL 10 gave up: %s", hint: "on the source: alter table TABLE alter COLUMN type text (views: make them again with ::text)"},
+			text: "columns are of the type unknown, which PostgreSQL 10 gave up: %s", hint: "on the source: alter table TABLE alter column COLUMN type text (views: make them again with ::text)"},
 		{until: noPostfix, to: noPostfix, query: "select o.oid::regoperator::text from pg_catalog.pg_operator o where o.oprright = 0 and " + ours("pg_operator", "o.oid"),
 			text: "postfix operators, which PostgreSQL 14 gave up: %s", hint: "on the source: drop operator …, and use a function instead"},
 		{until: noPostfix, to: noPostfix, query: `select a.aggfnoid::regprocedure::text from pg_catalog.pg_aggregate a join pg_catalog.pg_proc t on t.oid = a.aggtransfn
