@@ -37,11 +37,8 @@ func TestCorpusRoundTrips(t *testing.T) {
 			if diff := cmp.Diff(dataLines(t, tr.From), dataLines(t, tr.To)); diff != "" {
 				t.Errorf("rows of source (-) and target (+):\n%s", diff)
 			}
-			found, err := Verify(t.Context(), tr.From, tr.To, VerifyOptions{
-				Jobs: 2, MaxDifferences: 20, Memory: 8 << 20, Total: func(int64) {}, Read: func(int64) {}, Found: func(Difference) {},
-			})
-			if err != nil || len(found.Differences) > 0 {
-				t.Errorf("verify: %v, %v", found.Differences, err)
+			if got := headcount(t, tr.From, tr.To, enough); !got.Equal() {
+				t.Errorf("headcount: %v", got.Differences)
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/dustin/go-humanize"
 
@@ -107,7 +108,11 @@ func (s *place) free(ctx context.Context) (int64, error) {
 	if err != nil || len(port) == 0 || !strings.Contains(string(lines), "\n"+directory[0]+"\n") || !strings.Contains(string(lines), "\n"+port[0]+"\n") {
 		return -1, nil //nolint:nilerr // not there, or not for this user to see: the space cannot be told
 	}
-	return freeBytes(directory[0])
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(directory[0], &disk); err != nil {
+		return -1, fmt.Errorf("ask free space of %q: %w", directory[0], err)
+	}
+	return int64(disk.Bavail) * int64(disk.Bsize), nil //nolint:gosec,unconvert // the types differ between systems
 }
 
 // local tells whether the session's other end is on this machine, as far as
