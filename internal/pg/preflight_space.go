@@ -108,9 +108,15 @@ func (s *place) free(ctx context.Context) (int64, error) {
 	if err != nil || len(port) == 0 || !strings.Contains(string(lines), "\n"+directory[0]+"\n") || !strings.Contains(string(lines), "\n"+port[0]+"\n") {
 		return -1, nil //nolint:nilerr // not there, or not for this user to see: the space cannot be told
 	}
+	return freeBytes(directory[0])
+}
+
+// freeBytes is what an ordinary user may still write to the file system of a
+// directory.
+func freeBytes(directory string) (int64, error) {
 	var disk syscall.Statfs_t
-	if err := syscall.Statfs(directory[0], &disk); err != nil {
-		return -1, fmt.Errorf("ask free space of %q: %w", directory[0], err)
+	if err := syscall.Statfs(directory, &disk); err != nil {
+		return -1, fmt.Errorf("ask free space of %q: %w", directory, err)
 	}
 	return int64(disk.Bavail) * int64(disk.Bsize), nil //nolint:gosec,unconvert // the types differ between systems
 }
