@@ -3,12 +3,30 @@
 package pg
 
 import (
+	_ "embed"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/testenv"
 )
+
+// laterEverything makes the kinds of objects that came after 9.4.
+//
+//go:embed testdata/later.sql
+var laterEverything string
+
+// contribFor is oldContrib if both servers are built with contrib.
+func contribFor(t *testing.T, sides ...secret.DSN) string {
+	t.Helper()
+	for _, side := range sides {
+		if psql(t, side, "-Atc", "select 1 from pg_available_extensions where name = 'hstore'") == "" {
+			return ""
+		}
+	}
+	return oldContrib
+}
 
 // matrix are pairs of neighbouring major versions, long ways, and the same major
 // where pg_dump writes what it does not know.

@@ -10,28 +10,14 @@ import (
 	"github.com/evac-io/evac/internal/secret"
 )
 
-// oldContrib, oldEverything and laterEverything make, one after another, every
-// kind of object that a server has: with extensions of contrib, since 9.4, and
-// since later versions.
+// oldContrib and oldEverything make, one after the other, every kind of object
+// that a server has had since 9.4, with extensions of contrib first.
 var (
 	//go:embed testdata/old_contrib.sql
 	oldContrib string
 	//go:embed testdata/old.sql
 	oldEverything string
-	//go:embed testdata/later.sql
-	laterEverything string
 )
-
-// contribFor is oldContrib if both servers are built with contrib.
-func contribFor(t *testing.T, sides ...secret.DSN) string {
-	t.Helper()
-	for _, side := range sides {
-		if psql(t, side, "-Atc", "select 1 from pg_available_extensions where name = 'hstore'") == "" {
-			return ""
-		}
-	}
-	return oldContrib
-}
 
 // moveOld freezes the source, copies it, verifies that, has psql say the same,
 // and takes it all back.
