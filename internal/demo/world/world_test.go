@@ -132,7 +132,8 @@ func (h *hand) move() {
 		"select pg_terminate_backend(pid) from pg_stat_activity where datname = 'shop' and pid <> pg_backend_pid()")
 	tools := h.env["EVAC_VAR_pg_dump"]
 	script := fmt.Sprintf("set -o pipefail; %[1]s/pg_dumpall --roles-only -d \"$OLD\" | grep -v 'ROLE postgres' | %[1]s/psql -q -v ON_ERROR_STOP=1 -d \"$NEW\" && "+
-		"%[1]s/pg_dump -d \"$OLD\" | %[1]s/psql -q -v ON_ERROR_STOP=1 -d \"$NEW\"", tools)
+		// pg_attver is the old server's own (15.20) and no other's.
+		"%[1]s/pg_dump -d \"$OLD\" | grep -v 'SET (pg_attver=' | %[1]s/psql -q -v ON_ERROR_STOP=1 -d \"$NEW\"", tools)
 	cmd := exec.CommandContext(h.t.Context(), "bash", "-c", script)
 	cmd.Env = append(os.Environ(), "OLD="+h.env["EVAC_VAR_old_db"], "NEW="+h.env["EVAC_VAR_new_db"])
 	if out, err := cmd.CombinedOutput(); err != nil {
