@@ -53,6 +53,7 @@ func (c *copier) newGraph(ctx context.Context, f facts, p afterPlan) (*graph, er
 	g.addIndexes(p.Indexes, p.Statistics)
 	g.addAttach(p.Attach)
 	g.addForeign(p.Foreign)
+	g.addOrder(p.Foreign)
 	g.addAnalyze()
 	return g, nil
 }

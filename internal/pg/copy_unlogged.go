@@ -8,12 +8,17 @@ import (
 )
 
 // An unlogged table that a crash of the target has emptied is filled again when
-// everything else stands, its triggers too: they must not see these rows.
+// everything else stands, its triggers too: they must not see these rows. Nor may
+// the foreign keys of a superuser's copy, which come with the rows of other
+// tables in any order; other users fill a table after those that it refers to.
 
 // muted lists what puts a table's triggers to sleep, and what wakes them as
 // they were.
-func muted(ctx context.Context, conn *pgx.Conn, k chunk) (sleep, wake []string, err error) {
+func muted(ctx context.Context, conn *pgx.Conn, k chunk, super bool) (sleep, wake []string, err error) {
 	table := Quote(k.Schema, k.Table)
+	if super {
+		sleep = append(sleep, "set local session_replication_role = replica")
+	}
 	rows, err := conn.Query(ctx, `
 		select tgname, case tgenabled when 'A' then 'always ' when 'R' then 'replica ' else '' end
 		from pg_catalog.pg_trigger where tgrelid = $1::text::regclass and not tgisinternal and tgenabled <> 'D'`, table)
@@ -31,7 +36,7 @@ func muted(ctx context.Context, conn *pgx.Conn, k chunk) (sleep, wake []string, 
 
 // streamMuted is stream for a table whose triggers may stand.
 func (c *copier) streamMuted(ctx context.Context, l *lane, k chunk, moved func(int64)) (sum amount, err error) {
-	sleep, wake, err := muted(ctx, l.target, k)
+	sleep, wake, err := muted(ctx, l.target, k, c.target.super)
 	if err == nil {
 		err = runEach(ctx, l.target, sleep)
 	}
@@ -54,4 +59,23 @@ func runEach(ctx context.Context, conn *pgx.Conn, statements []string) error {
 		}
 	}
 	return nil
+}
+
+// addOrder lets tables that are filled again wait for those that they refer to
+// by a foreign key that stands. Two that refer to each other do not wait.
+func (g *graph) addOrder(entries []entry) {
+	if g.c.target.super {
+		return
+	}
+	ordered := map[[2]uint32]bool{}
+	for _, e := range entries {
+		k := g.facts.keys[address{e.Class, e.OID}]
+		if !g.made[e.Key] || k.Table == k.Other || ordered[[2]uint32{k.Other, k.Table}] || ordered[[2]uint32{k.Table, k.Other}] {
+			continue
+		}
+		ordered[[2]uint32{k.Table, k.Other}] = true
+		for _, t := range g.tables[k.Table].rows {
+			t.after(g.tables[k.Other].rows...)
+		}
+	}
 }
