@@ -65,6 +65,8 @@ type CopyState struct {
 	// that put back what stood around it, in the order in which they run.
 	Kept []string `json:"kept,omitempty"`
 	Undo []string `json:"undo,omitempty"`
+	// Logged is how many rows of tables that are logged were copied.
+	Logged *int64 `json:"logged,omitempty"`
 	// Left is the target's moment right after the copy.
 	Left *FreezeMark `json:"left,omitempty"`
 }

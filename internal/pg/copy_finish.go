@@ -21,7 +21,7 @@ func (c *copier) finished(ctx context.Context) (CopyState, error) {
 		Rows: sums.Rows, Bytes: sums.Bytes, Tables: sums.Tables, LargeObjects: sums.Objects,
 		SourceVersion: versionName(c.sourceVersion), TargetVersion: versionName(c.target.version), Mark: head.Mark,
 	}
-	state := CopyState{Finished: &result, Kept: c.kept}
+	state := CopyState{Finished: &result, Kept: c.kept, Logged: &sums.Logged}
 	if state.Undo, err = texts(ctx, c.target.conn, "select sql from evac_ledger.undo order by id desc"); err == nil {
 		result.Warnings, err = texts(ctx, c.target.conn, "select text from evac_ledger.warning order by id")
 	}

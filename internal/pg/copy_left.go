@@ -79,6 +79,15 @@ func refuseWritten(ctx context.Context, o CopyOptions) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
+	if !unused && reason == rowsWritten && o.State.Logged != nil {
+		lost, err := countersLost(ctx, conn, *o.State.Left)
+		if err == nil && lost {
+			unused, reason, err = rowsUnused(ctx, o.To, *o.State.Left, *o.State.Logged, o.Progress.Note)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", op, err)
+		}
+	}
 	if !unused {
 		return fault.New(fault.Failed, op+": the target was written to after the copy, and dropping it would lose that: "+reason, keep)
 	}

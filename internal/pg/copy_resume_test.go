@@ -152,3 +152,39 @@ func isAlone(t *testing.T, source, target *servers.Postgres) {
 		t.Error("the session of the copy that was taken over still lives")
 	}
 }
+
+// A crash of the target takes its counters; undo then looks at the rows.
+func TestUndoAfterACrashOfTheTarget(t *testing.T) {
+	t.Parallel()
+	for name, written := range map[string]string{
+		"unused": "", "inserted": "insert into t values (0)", "updated": "update t set b = 1 where a = 7", "deleted": "delete from t where a = 7",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			target := quietServer(t, testenv.Newer)
+			tr := newTripOn(t, testenv.Database(t, testenv.Postgres(t, testenv.Older)), testenv.Database(t, target), `
+				create table t (a int primary key, b int); insert into t select generate_series(1, 5000);
+				create unlogged table u (a int); insert into u values (1)`)
+			tr.copy(t)
+			if written != "" {
+				once(t, tr.To, written)
+			}
+			once(t, tr.To, "checkpoint")
+			if err := target.Stop(t.Context(), servers.Immediate); err != nil {
+				t.Fatal(err)
+			}
+			again, err := servers.StartPostgres(t.Context(), servers.Options{
+				Install: target.Install, Dir: target.Dir, Port: target.Port, DieWithParent: true, Settings: map[string]string{"fsync": "off", "autovacuum": "off"},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			*target = *again
+			tr.State = tr.saved
+			err = UndoCopy(t.Context(), tr.CopyOptions)
+			if refused := err != nil && strings.Contains(err.Error(), "the target was written to after the copy"); refused != (written != "") {
+				t.Errorf("undo after %q: %v", written, err)
+			}
+		})
+	}
+}

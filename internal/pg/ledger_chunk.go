@@ -63,7 +63,7 @@ type amount struct{ rows, bytes int64 }
 // ledgerSums is what the ledger says was moved in all.
 type ledgerSums struct {
 	Tables, Objects       int64
-	Rows, Bytes           int64
+	Rows, Logged, Bytes   int64
 	DoneWeight, AllWeight int64
 }
 
@@ -71,8 +71,8 @@ func readSums(ctx context.Context, conn *pgx.Conn) (s ledgerSums, err error) {
 	err = conn.QueryRow(ctx, `
 		select count(distinct (schema_name, table_name)) filter (where what <> 'large objects'),
 			coalesce(sum(rows) filter (where what = 'large objects'), 0),
-			coalesce(sum(rows) filter (where what <> 'large objects'), 0), coalesce(sum(bytes), 0),
+			coalesce(sum(rows) filter (where what <> 'large objects'), 0), coalesce(sum(rows) filter (where what = 'table'), 0), coalesce(sum(bytes), 0),
 			coalesce(sum(weight) filter (where `+chunkIsDone+`), 0), coalesce(sum(weight), 0)
-		from evac_ledger.chunk c`).Scan(&s.Tables, &s.Objects, &s.Rows, &s.Bytes, &s.DoneWeight, &s.AllWeight)
+		from evac_ledger.chunk c`).Scan(&s.Tables, &s.Objects, &s.Rows, &s.Logged, &s.Bytes, &s.DoneWeight, &s.AllWeight)
 	return s, wrapLedger("read", err)
 }

@@ -152,6 +152,9 @@ func (m FreezeMark) usedSince(old FreezeMark) string {
 	return m.writtenSince(old)
 }
 
+// rowsWritten is what the counters of the tables say.
+const rowsWritten = "rows were written"
+
 // writtenSince says what was written since the old mark, "" if nothing shows.
 func (m FreezeMark) writtenSince(old FreezeMark) string {
 	switch {
@@ -164,7 +167,7 @@ func (m FreezeMark) writtenSince(old FreezeMark) string {
 	case m.Sequences != old.Sequences:
 		return "a sequence was drawn from"
 	case m.Rows != old.Rows && (m.Xmax != old.Xmax || old.Xmin != old.Xmax):
-		return "rows were written"
+		return rowsWritten
 	}
 	return ""
 }
