@@ -220,6 +220,9 @@ func (m *pgMove) processes() (pids []string) {
 // makes the world whole again. It tells whether evac came through.
 func (m *pgMove) struck(f pgFault, at moment, undo bool) (through bool) {
 	m.t.Helper()
+	if undo && !m.alone && !m.begun() {
+		return true // it was struck before there was a run: nothing is to be undone
+	}
 	offset := m.w.target.logSize()
 	p := m.start(undo)
 	if !m.await(p, at, offset) {
