@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"testing"
 	"time"
 
-	"github.com/evac-io/evac/examples"
 	"github.com/evac-io/evac/internal/conduct"
 	"github.com/evac-io/evac/internal/demo"
 	"github.com/evac-io/evac/internal/journal"
@@ -16,13 +16,17 @@ import (
 	"github.com/evac-io/evac/internal/secret"
 )
 
-// rehearse drills the moving day.
+// rehearse drills the scene's runbook.
 func rehearse(ctx context.Context, s demo.Scene) error {
 	registry, err := kinds.Registry()
 	if err != nil {
 		return err
 	}
-	book, wrong := runbook.Parse(s.Runbook, examples.MovingDay, registry)
+	text, err := os.ReadFile(s.Runbook)
+	if err != nil {
+		return err
+	}
+	book, wrong := runbook.Parse(s.Runbook, text, registry)
 	if wrong.Err() != nil {
 		return wrong.Err()
 	}
@@ -69,6 +73,18 @@ func rehearsalValues(s demo.Scene) (map[string]any, error) {
 func TestMovingDayIsDrilled(t *testing.T) {
 	o := options(t, rehearse)
 	o.Gateway = "" // HAProxy, where it can be had
+	drilled(t, o)
+}
+
+func TestMovingDayFollowIsDrilled(t *testing.T) {
+	o := options(t, rehearse)
+	o.Follow = true
+	drilled(t, o)
+}
+
+// drilled fails the test unless the drill moves the shop whole.
+func drilled(t *testing.T, o demo.Options) {
+	t.Helper()
 	r, err := demo.Move(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
