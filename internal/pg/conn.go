@@ -207,3 +207,12 @@ func Quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
 func Literal(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
 }
+
+// sqlState is the code of a server's refusal, "" if it is none.
+func sqlState(err error) string {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return refused.Code
+	}
+	return ""
+}

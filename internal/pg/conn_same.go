@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/evac-io/evac/internal/fault"
 )
 
 // oneDatabase tells whether two sessions are in the same database: a lock that
@@ -30,4 +32,13 @@ func oneDatabase(ctx context.Context, first, second *pgx.Conn) (same bool, err e
 		return false, fmt.Errorf("compare databases: %w", err)
 	}
 	return same, nil
+}
+
+// distinct refuses one database as both source and target.
+func distinct(ctx context.Context, source, target *pgx.Conn) error {
+	same, err := oneDatabase(ctx, source, target)
+	if err == nil && same {
+		err = fault.New(fault.Invalid, "source and target are the same database", "give two different connection strings")
+	}
+	return err
 }

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"github.com/jackc/pgx/v5"
-
-	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
 )
 
@@ -242,29 +239,6 @@ func (c *copier) moment(ctx context.Context) (*HeldSnapshot, error) {
 		return nil, err
 	}
 	return &held, nil
-}
-
-// distinct refuses one database as both source and target.
-func distinct(ctx context.Context, source, target *pgx.Conn) error {
-	same, err := oneDatabase(ctx, source, target)
-	if err == nil && same {
-		err = fault.New(fault.Invalid, "source and target are the same database", "give two different connection strings")
-	}
-	return err
-}
-
-// direction refuses servers that the copy does not go between.
-func direction(source, target int) error {
-	switch from, to := majorName(source), majorName(target); {
-	case source < oldestSource:
-		return fault.New(fault.Failed, fmt.Sprintf("the source is PostgreSQL %s; copies begin at %s", versionName(source), majorName(oldestSource)), "")
-	case majorOf(target) < majorOf(source):
-		return fault.New(fault.Failed, fmt.Sprintf("the target's PostgreSQL %s is older than the source's %s: a copy goes to the same major version or a newer one", to, from),
-			fmt.Sprintf("take a target of PostgreSQL %s or newer", from))
-	case target < oldestTarget:
-		return fault.New(fault.Failed, fmt.Sprintf("the target is PostgreSQL %s; copies go to %s or newer", versionName(target), majorName(oldestTarget)), "")
-	}
-	return nil
 }
 
 // fill does the copy, phase by phase; each leaves out what the ledger has.

@@ -52,7 +52,7 @@ func (c *copier) tune(ctx context.Context) error {
 		if slices.ContainsFunc(c.Tuning.Changed, func(was ServerChange) bool { return was.Setting == s.Setting }) {
 			continue // an earlier call was cut off; what stands now is not what was
 		}
-		if s.Old, err = systemSetting(ctx, c.target.conn, s.Setting); err != nil {
+		if s.Old, err = systemSetting(ctx, c.target.conn, s); err != nil {
 			return err
 		}
 		if err := c.Tuning.Change(ctx, s); err != nil {
@@ -78,20 +78,6 @@ func (t *target) mayTune(ctx context.Context) (may bool, err error) {
 		return false, fmt.Errorf("ask for the right to tune the target's server: %w", err)
 	}
 	return may, nil
-}
-
-// systemSetting reads what ALTER SYSTEM has set before.
-func systemSetting(ctx context.Context, conn *pgx.Conn, name string) (value string, err error) {
-	err = conn.QueryRow(ctx, `
-		select setting from pg_catalog.pg_file_settings
-		where name = $1 and sourcefile like '%postgresql.auto.conf' order by seqno desc limit 1`, name).Scan(&value)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("read setting %q of the target's server: %w", name, err)
-	}
-	return value, nil
 }
 
 // untune puts the settings back that a copy, or an earlier call of it, changed.
@@ -129,13 +115,3 @@ func untuneAfter(ctx context.Context, dsn secret.DSN, t *Tuning) error {
 // untuneLimit bounds putting the settings back after a failure; what is not put
 // back then is put back by the next call, or by undo.
 const untuneLimit = 10 * time.Second
-
-// alterServer changes settings and lets the server read them.
-func alterServer(ctx context.Context, conn *pgx.Conn, changes []ServerChange, value func(ServerChange) string) error {
-	for _, c := range changes {
-		if err := alterSystem(ctx, conn, c, value(c)); err != nil {
-			return err
-		}
-	}
-	return reload(ctx, conn)
-}

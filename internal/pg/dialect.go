@@ -1,11 +1,14 @@
 package pg
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/evac-io/evac/internal/fault"
 )
 
 // fit leaves out of a query the lines that conn's server does not understand.
@@ -78,3 +81,17 @@ const (
 	oldestSource = 9_04_00
 	oldestTarget = 9_05_00
 )
+
+// direction refuses servers that the copy does not go between.
+func direction(source, target int) error {
+	switch from, to := majorName(source), majorName(target); {
+	case source < oldestSource:
+		return fault.New(fault.Failed, fmt.Sprintf("the source is PostgreSQL %s; copies begin at %s", versionName(source), majorName(oldestSource)), "")
+	case majorOf(target) < majorOf(source):
+		return fault.New(fault.Failed, fmt.Sprintf("the target's PostgreSQL %s is older than the source's %s: a copy goes to the same major version or a newer one", to, from),
+			fmt.Sprintf("take a target of PostgreSQL %s or newer", from))
+	case target < oldestTarget:
+		return fault.New(fault.Failed, fmt.Sprintf("the target is PostgreSQL %s; copies go to %s or newer", versionName(target), majorName(oldestTarget)), "")
+	}
+	return nil
+}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
@@ -101,6 +100,16 @@ func (f *follower) close(ctx context.Context) error {
 	return errors.Join(f.stream.publisher.close(ctx), f.stream.subscriber.close(ctx))
 }
 
+// copyOptions are the copy's own, whose state is a part of the follower's.
+func (f *follower) copyOptions() CopyOptions {
+	o := f.CopyOptions
+	o.State, o.Save = f.State.Copy, func(ctx context.Context, s CopyState) error {
+		f.State.Copy = s
+		return f.Save(ctx, f.State)
+	}
+	return o
+}
+
 func (f *follower) save(ctx context.Context) error {
 	if err := f.Save(ctx, f.State); err != nil {
 		return fmt.Errorf("save how far the follower is: %w", err)
@@ -118,19 +127,23 @@ func Follow(ctx context.Context, o FollowOptions) (result FollowResult, err erro
 		return result, err
 	}
 	defer func() { err = errors.Join(err, f.close(ctx)) }()
-	op := fmt.Sprintf("follow %s", o.From)
+	result, err = f.follow(ctx)
+	return result, fault.Wrap(fault.KindOf(err), fmt.Sprintf("follow %s", o.From), err, "")
+}
+
+func (f *follower) follow(ctx context.Context) (result FollowResult, err error) {
 	if err := f.stands(ctx); err != nil {
-		return result, fault.Wrap(fault.KindOf(err), op, err, "")
+		return result, err
 	}
 	if err := f.fill(ctx); err != nil {
-		return result, fault.Wrap(fault.KindOf(err), op, err, "")
+		return result, err
 	}
 	if err := f.subscribe(ctx); err != nil {
-		return result, fault.Wrap(fault.KindOf(err), op, err, "")
+		return result, err
 	}
 	lag, err := f.catchUp(ctx)
 	if err != nil {
-		return result, fault.Wrap(fault.KindOf(err), op, err, "")
+		return result, err
 	}
 	if !f.State.Caught {
 		f.State.Caught = true
@@ -162,120 +175,6 @@ func (f *follower) stands(ctx context.Context) error {
 	return f.drop(ctx)
 }
 
-// fill takes the copy, at the moment from which on the slot keeps everything.
-func (f *follower) fill(ctx context.Context) (err error) {
-	o := f.CopyOptions
-	o.State, o.Save = f.State.Copy, func(ctx context.Context, s CopyState) error {
-		f.State.Copy = s
-		return f.Save(ctx, f.State)
-	}
-	if f.State.Copy.Finished != nil {
-		_, err := Copy(ctx, o)
-		return err
-	}
-	still, err := f.stillHeld(ctx)
-	if err != nil {
-		return err
-	}
-	if still {
-		o.Snapshot = f.State.Held
-	} else {
-		var slot *exportedSlot
-		if slot, err = f.begin(ctx); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, slot.close(ctx)) }()
-		if o.Snapshot, err = f.hold(ctx, slot); err != nil {
-			return err
-		}
-	}
-	err = f.guarded(ctx, func(ctx context.Context) error {
-		_, err := Copy(ctx, o)
-		return err
-	})
-	if err != nil || f.State.Held == nil {
-		return err
-	}
-	held := f.State.Held
-	if err := letGo(ctx, f.stream.publisher.conn, held); err != nil {
-		return err
-	}
-	f.State.Held = nil
-	return f.save(ctx)
-}
-
-// hold lets a process of its own hold the slot's moment, if there may be one:
-// then a copy that is killed goes on with this slot.
-func (f *follower) hold(ctx context.Context, slot *exportedSlot) (*HeldSnapshot, error) {
-	if f.Hold == nil {
-		return &slot.held, nil
-	}
-	held, err := f.Hold(ctx, f.From, &slot.held)
-	if err != nil {
-		return nil, err
-	}
-	f.State.Held = &held
-	if err := f.save(ctx); err != nil {
-		return nil, err
-	}
-	return &held, held.keep()
-}
-
-// stillHeld tells whether an earlier call's slot stands and its moment is held.
-func (f *follower) stillHeld(ctx context.Context) (bool, error) {
-	if f.State.Held == nil {
-		return false, nil
-	}
-	if _, lost := f.stream.slot(ctx, ""); lost != nil {
-		return false, ctx.Err()
-	}
-	return stillHeld(ctx, f.From, *f.State.Held)
-}
-
-// begin makes publication and slot. Those of an earlier call whose copy was cut
-// off are of no use once the slot's moment is held no more.
-func (f *follower) begin(ctx context.Context) (slot *exportedSlot, err error) {
-	if f.State.Name == "" {
-		f.State.Name = f.stream.name
-		if err := f.save(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if err := f.stream.dropSlot(ctx); err != nil {
-		return nil, err
-	}
-	if err := f.makeIdentities(ctx); err != nil {
-		return nil, err
-	}
-	if err := f.stream.publish(ctx); err != nil {
-		return nil, err
-	}
-	f.Progress.Note("making the slot: it waits for transactions that are under way")
-	if slot, err = f.stream.exportSlot(ctx); err != nil {
-		return nil, err
-	}
-	if f.State.Schema, err = f.printAt(ctx, slot.held.ID); err == nil {
-		err = f.save(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(err, slot.close(ctx))
-	}
-	return slot, nil
-}
-
-// printAt reads the source's schema as the snapshot sees it.
-func (f *follower) printAt(ctx context.Context, snapshot string) (p schemaPrint, err error) {
-	conn := f.stream.publisher.conn
-	if err := run(ctx, conn, beginSnapshot+"; set transaction snapshot "+Literal(snapshot)); err != nil {
-		return p, fmt.Errorf("join snapshot of source: %w", err)
-	}
-	p, err = takePrint(ctx, conn)
-	if end := run(ctx, conn, "rollback"); end != nil {
-		err = errors.Join(err, fmt.Errorf("read schema of source: %w", end))
-	}
-	return p, err
-}
-
 // subscribe closes the target to writers and lets it follow.
 func (f *follower) subscribe(ctx context.Context) error {
 	there, err := f.stream.subscribed(ctx)
@@ -290,42 +189,4 @@ func (f *follower) subscribe(ctx context.Context) error {
 		return err
 	}
 	return f.stream.subscribe(ctx, followNote{Opens: f.State.Opens, Schema: f.State.Schema})
-}
-
-// closeWriters makes read-only the default of the follower.
-func (f *follower) closeWriters(ctx context.Context) error {
-	z, err := f.stream.subscriber.freezer(ctx)
-	if err != nil {
-		return err
-	}
-	if f.State.Opens == nil {
-		changes, err := z.changes(ctx, FreezeOptions{})
-		if err != nil {
-			return err
-		}
-		f.State.Opens = slices.DeleteFunc(changes, FreezeChange.stands)
-		if err := f.save(ctx); err != nil {
-			return err
-		}
-	}
-	return alterAll(ctx, z, f.State.Opens, func(c FreezeChange) string { return c.New })
-}
-
-// alterAll sets each setting to one of its values.
-func alterAll(ctx context.Context, z *freezer, changes []FreezeChange, value func(FreezeChange) string) error {
-	for _, c := range changes {
-		if err := z.alter(ctx, c, value(c)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// freezer uses the end's session for the settings of a freeze.
-func (e *end) freezer(ctx context.Context) (*freezer, error) {
-	f := &freezer{conn: e.conn}
-	if err := e.conn.QueryRow(ctx, "select current_database()").Scan(&f.database); err != nil {
-		return nil, fmt.Errorf("read name of the database: %w", err)
-	}
-	return f, nil
 }

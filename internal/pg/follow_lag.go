@@ -9,7 +9,6 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/evac-io/evac/internal/fault"
-	"github.com/evac-io/evac/internal/secret"
 )
 
 // Lag is how far a follower is behind.
@@ -31,40 +30,6 @@ func (l Lag) String() string {
 		text += ", not connected"
 	}
 	return text
-}
-
-// FollowLag reads how far the follower that a Follow with this token made is
-// behind. In time that is how long the follower takes to get to where the
-// source is now; it is watched at most for bound.
-func FollowLag(ctx context.Context, from secret.DSN, token string, bound time.Duration) (lag Lag, err error) {
-	source, err := openEnd(ctx, from, Source)
-	if err != nil {
-		return lag, err
-	}
-	defer func() { err = errors.Join(err, source.close(ctx)) }()
-	s := replication{name: followName(token), publisher: source}
-	slot, err := s.slot(ctx, "")
-	if err != nil {
-		return lag, err
-	}
-	lag = Lag{Bytes: max(slot.behind, 0), Kept: slot.kept, Streaming: slot.active}
-	goal, began, end := slot.confirmedBytes+lag.Bytes, time.Now(), time.After(bound)
-	tick := time.NewTicker(streamPause)
-	defer tick.Stop()
-	for slot.confirmedBytes < goal {
-		select {
-		case <-tick.C:
-		case <-end:
-			return lag, nil
-		case <-ctx.Done():
-			return lag, context.Cause(ctx)
-		}
-		if slot, err = s.slot(ctx, ""); err != nil {
-			return lag, err
-		}
-		lag.Time = time.Since(began)
-	}
-	return lag, nil
 }
 
 // lagWatch follows a slot and remembers when the log had reached where.

@@ -335,8 +335,12 @@ func thereAndBack(t *testing.T, older, newer testenv.Which, schema string) {
 	u.done.Wait()
 	n.must("verify follow again", func(ctx context.Context) error { _, err := VerifyFollow(ctx, n.follow); return err })
 	n.must("catch up", func(ctx context.Context) error {
-		_, err := FollowLag(ctx, from, n.follow.Token, time.Minute)
-		return err
+		f, err := openFollower(ctx, n.follow)
+		if err != nil {
+			return err
+		}
+		_, err = f.stream.drain(ctx, time.Minute)
+		return errors.Join(err, f.close(ctx))
 	})
 	u.exactly(from, to)
 	n.must("undo follow", func(ctx context.Context) error { return UndoFollow(ctx, n.follow) })

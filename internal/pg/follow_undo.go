@@ -59,11 +59,7 @@ func (f *follower) drop(ctx context.Context) error {
 	if err := f.stream.dismantle(ctx); err != nil {
 		return err
 	}
-	o := f.CopyOptions
-	o.State, o.Save = f.State.Copy, func(ctx context.Context, s CopyState) error {
-		f.State.Copy = s
-		return f.Save(ctx, f.State)
-	}
+	o := f.copyOptions()
 	o.State.Left = nil // its rows have moved on with the source's
 	if err := UndoCopy(ctx, o); err != nil {
 		return err

@@ -12,9 +12,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/evac-io/evac/internal/fault"
-	"github.com/evac-io/evac/internal/secret"
 )
 
 // A client that the server turns away never shows as a session. Who it was
@@ -50,18 +47,6 @@ type Tries struct {
 	Blind string `json:"blind"`
 }
 
-// WhoTries lists who was refused a connection to the database since a time,
-// by the server's log as far as the user may read it.
-func WhoTries(ctx context.Context, dsn secret.DSN, since time.Time) (tries Tries, err error) {
-	f, err := openFreezer(ctx, dsn)
-	if err != nil {
-		return tries, err
-	}
-	defer func() { err = errors.Join(err, hangUp(ctx, f.conn)) }()
-	tries, err = f.whoTries(ctx, since)
-	return tries, fault.Wrap(fault.KindOf(err), fmt.Sprintf("find who tries to connect to database %q", f.database), err, "")
-}
-
 // serverLog is where the server writes its log, and how.
 type serverLog struct {
 	Collector, Connections, Readable bool
@@ -72,6 +57,8 @@ type serverLog struct {
 // logTail is how much of the end of the log is read, in bytes.
 const logTail = 8 << 20
 
+// whoTries lists who was refused a connection to the database since a time, by
+// the server's log as far as the user may read it.
 func (f *freezer) whoTries(ctx context.Context, since time.Time) (Tries, error) {
 	l, err := f.serverLog(ctx, since)
 	if err != nil {

@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -36,18 +37,28 @@ func TestWhoTriesUnderAStrictFreeze(t *testing.T) {
 			var got Tries
 			eventually(t, "three tries in the log", func() bool {
 				var err error
-				got, err = WhoTries(t.Context(), z.dsn, since)
+				got, err = whoTries(t.Context(), z.dsn, since)
 				return err == nil && len(got.List) == 1 && got.List[0].Count == 3
 			})
 			want := Tries{List: []Try{{User: "app", Address: "127.0.0.1", Application: "forgotten batch", Count: 3}}}
 			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Try{}, "Last")); diff != "" {
 				t.Error(diff)
 			}
-			if later, err := WhoTries(t.Context(), z.dsn, time.Now().Add(time.Hour)); err != nil || len(later.List) > 0 {
+			if later, err := whoTries(t.Context(), z.dsn, time.Now().Add(time.Hour)); err != nil || len(later.List) > 0 {
 				t.Errorf("tries of the future: %+v, %v", later, err)
 			}
 		})
 	}
+}
+
+// whoTries asks in a session of its own.
+func whoTries(ctx context.Context, dsn secret.DSN, since time.Time) (tries Tries, err error) {
+	f, err := openFreezer(ctx, dsn)
+	if err != nil {
+		return tries, err
+	}
+	defer func() { err = errors.Join(err, hangUp(ctx, f.conn)) }()
+	return f.whoTries(ctx, since)
 }
 
 // knock wants to be refused.
@@ -68,14 +79,14 @@ func knock(t *testing.T, dsn secret.DSN, application string) {
 func TestWhoTriesInTheDark(t *testing.T) {
 	t.Parallel()
 	db := testenv.Database(t, testenv.Postgres(t, testenv.Older))
-	got, err := WhoTries(t.Context(), db, time.Now())
+	got, err := whoTries(t.Context(), db, time.Now())
 	if err != nil || len(got.List) > 0 || !strings.Contains(got.Blind, "logging_collector is off") {
 		t.Errorf("%+v, %v", got, err)
 	}
 	srv := testenv.OwnPostgres(t, testenv.Newer, func(o *servers.Options) { o.Settings["logging_collector"] = "on" })
 	own := testenv.Database(t, srv)
 	once(t, own, "create role plain login")
-	got, err = WhoTries(t.Context(), srv.DSN(databaseOf(t, own), "plain"), time.Now())
+	got, err = whoTries(t.Context(), srv.DSN(databaseOf(t, own), "plain"), time.Now())
 	if err != nil || !strings.Contains(got.Blind, "grant pg_monitor") {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -117,7 +128,7 @@ func TestFreezeRefusesRoles(t *testing.T) {
 	if err != nil || !strings.Contains(proof.Tries.Blind, "grant pg_monitor") {
 		t.Errorf("%+v, %v", proof.Tries, err)
 	}
-	tries, err := WhoTries(t.Context(), admin, got.Proof.Mark.TakenAt)
+	tries, err := whoTries(t.Context(), admin, got.Proof.Mark.TakenAt)
 	if err != nil || len(tries.List) != 1 || tries.List[0].User != "app" || tries.List[0].Address != "127.0.0.1" {
 		t.Errorf("%+v, %v", tries, err)
 	}

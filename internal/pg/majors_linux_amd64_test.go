@@ -218,7 +218,7 @@ func TestOldServersAreUnderstood(t *testing.T) {
 		follow := FollowOptions{CopyOptions: trip.CopyOptions, Reach: from}
 		for name, look := range map[string]func(context.Context) error{
 			"freeze":      func(ctx context.Context) error { _, err := PlanFreeze(ctx, from, FreezeOptions{}); return err },
-			"who tries":   func(ctx context.Context) error { _, err := WhoTries(ctx, from, time.Now()); return err },
+			"who tries":   func(ctx context.Context) error { _, err := whoTries(ctx, from, time.Now()); return err },
 			"copy":        func(ctx context.Context) error { _, err := CheckCopy(ctx, trip.CopyOptions); return err },
 			"verify":      func(ctx context.Context) error { _, err := PlanVerify(ctx, from, to, VerifyOptions{}); return err },
 			"warm":        func(ctx context.Context) error { _, err := PlanWarm(ctx, warming(from)); return err },

@@ -202,3 +202,20 @@ func (p *promotion) refuseLoss(missing string, s replayState) error {
 	return fault.New(fault.Failed, fmt.Sprintf("the standby has replayed all that it received, to %s with a last commit at %s: %s", s.replayed, clock(s.lastCommit), missing),
 		`bring the old primary back, or say how much may be lost: lose = "64MB"`)
 }
+
+// flushed writes one record of its own, to the end of which everything that
+// was ever acknowledged is on disk, and gives that end. No synchronous standby
+// is waited for.
+func flushed(ctx context.Context, conn *pgx.Conn) (lsn string, err error) {
+	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "select set_config('synchronous_commit', 'local', true), pg_logical_emit_message(true, 'evac', 'the last record before the promotion')")
+		return err
+	})
+	if err == nil {
+		err = conn.QueryRow(ctx, "select pg_current_wal_flush_lsn()::text").Scan(&lsn)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the last position of the old primary: %w", err)
+	}
+	return lsn, nil
+}

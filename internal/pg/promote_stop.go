@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/evac-io/evac/internal/fault"
 )
 
@@ -183,13 +181,4 @@ func lsnOf(text string) uint64 {
 		return 0
 	}
 	return high<<32 | low
-}
-
-// sqlState is the code of a server's refusal, "" if it is none.
-func sqlState(err error) string {
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
-		return refused.Code
-	}
-	return ""
 }

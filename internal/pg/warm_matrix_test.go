@@ -44,7 +44,7 @@ func TestMatrixWarm(t *testing.T) {
 			}
 			knock(t, srv.DSN(name, "app"), "batch")
 			eventually(t, "the try in the log", func() bool {
-				tries, err := WhoTries(t.Context(), db, got.Proof.Mark.TakenAt.Add(-time.Second))
+				tries, err := whoTries(t.Context(), db, got.Proof.Mark.TakenAt.Add(-time.Second))
 				return err == nil && slices.ContainsFunc(tries.List, func(x Try) bool { return x.User == "app" && x.Address == "127.0.0.1" })
 			})
 			if err := z.unfreeze(t.Context()); err != nil {
