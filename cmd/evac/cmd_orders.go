@@ -197,9 +197,7 @@ func holder(ctx context.Context, j *journal.Journal, run string) (*journal.Holde
 }
 
 // runOrder makes a command that asks something of the run as a whole.
-func (a *app) runOrder(use, short string, t journal.Type, conducts bool) *cobra.Command {
-	o := order{conducts: conducts}
-	o.backward = t == journal.AskAbort
+func (a *app) runOrder(use, short string, t journal.Type, o order) (*cobra.Command, *order) {
 	var text string
 	cmd := &cobra.Command{
 		Use: use, GroupID: groupOrder, Args: cobra.NoArgs, Short: short,
@@ -208,21 +206,26 @@ func (a *app) runOrder(use, short string, t journal.Type, conducts bool) *cobra.
 			return a.give(cmd.Context(), o)
 		},
 	}
-	o.resumeFlags.add(cmd)
 	cmd.Flags().StringVar(&text, "reason", "", "why, for the report")
-	return cmd
+	return cmd, &o
 }
 
 func (a *app) holdCommand() *cobra.Command {
-	return a.runOrder("hold", "Let running steps end and begin no other", journal.AskHold, false)
+	cmd, o := a.runOrder("hold", "Let running steps end and begin no other", journal.AskHold, order{})
+	addRunFlag(cmd, &o.run)
+	return cmd
 }
 
 func (a *app) releaseCommand() *cobra.Command {
-	return a.runOrder("release", "End a hold", journal.AskRelease, true)
+	cmd, o := a.runOrder("release", "End a hold", journal.AskRelease, order{conducts: true})
+	o.resumeFlags.add(cmd)
+	return cmd
 }
 
 func (a *app) abortCommand() *cobra.Command {
-	return a.runOrder("abort", "End the run for good and leave everything as it stands", journal.AskAbort, true)
+	cmd, o := a.runOrder("abort", "End the run for good and leave everything as it stands", journal.AskAbort, order{conducts: true, resumeFlags: resumeFlags{ends: true}})
+	addRunFlag(cmd, &o.run)
+	return cmd
 }
 
 func (a *app) undoCommand() *cobra.Command {

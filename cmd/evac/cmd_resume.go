@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evac-io/evac/internal/conduct"
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/journal"
-	"github.com/evac-io/evac/internal/runbook"
+	"github.com/evac-io/evac/internal/secret"
 )
 
 // resumeFlags say how a run that has no conductor gets one again.
@@ -25,8 +24,11 @@ type resumeFlags struct {
 	// backward tells that nothing new is done: a changed runbook needs no
 	// consent.
 	backward bool
-	pass     bool
-	confirm  []string
+	// ends tells that the run only ends: no step is looked at, and no secret
+	// needed.
+	ends    bool
+	pass    bool
+	confirm []string
 }
 
 func (f *resumeFlags) add(cmd *cobra.Command) {
@@ -162,6 +164,9 @@ func (a *app) programOf(st *journal.State, f resumeFlags) (p *conduct.Program, c
 	if st.Body.Mode == journal.Alone {
 		return nil, false, fault.New(fault.Invalid, fmt.Sprintf("run %q is one step by itself", st.Run), "give the same command again: it goes on where it stopped")
 	}
+	if f.ends {
+		return &conduct.Program{Secrets: &secret.Redactor{}}, false, nil
+	}
 	now, err := readRegular(st.Body.File)
 	switch {
 	case errors.Is(err, os.ErrNotExist): // the journal has it whole
@@ -190,7 +195,7 @@ func (a *app) programOf(st *journal.State, f resumeFlags) (p *conduct.Program, c
 	if err != nil || !textChanged && len(files) == 0 {
 		return p, false, err
 	}
-	what := changes(old, p, textChanged, files)
+	what := change{st: st, old: old, now: p, text: textChanged, files: files, back: f.backward || st.Undo != nil}.lines()
 	if !f.accept {
 		return nil, true, fault.New(fault.Invalid,
 			fmt.Sprintf("runbook %q was changed since the run began:\n%s", filepath.Base(st.Body.File), what),
@@ -213,36 +218,6 @@ func (a *app) programFrom(body *journal.RunBody, f resumeFlags) (*conduct.Progra
 	p := conduct.FromRunbook(bound, filepath.Dir(body.File), body.File, a.kinds)
 	p.Past = func(past *journal.RunBody) (*conduct.Program, error) { return a.programFrom(past, f) }
 	return p, p.Keep(body.Only, body.From)
-}
-
-// changes lists which steps' definitions differ between two programs, and the
-// files that their commands name.
-func changes(old, now *conduct.Program, textChanged bool, files []string) string {
-	var lines []string
-	for _, n := range old.Nodes {
-		switch other := now.Node(n.ID); {
-		case other == nil:
-			lines = append(lines, "  - "+n.ID+" is gone")
-		case other.Def != n.Def || !sameGate(other, n):
-			lines = append(lines, "  ~ "+n.ID+" is different")
-		}
-	}
-	for _, n := range now.Nodes {
-		if old.Node(n.ID) == nil {
-			lines = append(lines, "  + "+n.ID+" is new")
-		}
-	}
-	if len(lines) == 0 && textChanged {
-		lines = append(lines, "  no step is different (texts, people, window or comments are)")
-	}
-	for _, file := range files {
-		lines = append(lines, "  ~ file "+file+" is different")
-	}
-	return strings.Join(lines, "\n")
-}
-
-func sameGate(a, b *runbook.Node) bool {
-	return a.Stage == b.Stage && fmt.Sprint(a.Gate, a.Items, a.After) == fmt.Sprint(b.Gate, b.Items, b.After)
 }
 
 // unfinished finds the run that an order is meant for.
