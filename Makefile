@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: demo test build release lint torture matrix-postgres bench-conduct bench-postgres bench-verify bench-warm docs clean prepare unit
+.PHONY: demo test build release lint torture matrix-postgres bench-conduct bench-memory bench-postgres bench-verify bench-warm docs clean prepare unit
 
 demo: build ## a whole moving night on real servers of this machine
 	./bin/evac demo move
@@ -42,6 +42,9 @@ torture-postgres: ## moves databases while evac, servers, network and disks fail
 
 bench-postgres: ## a database copied, beside pg_dump and pgcopydb (half an hour)
 	scripts/bench-postgres
+
+bench-memory: ## the most memory that evac takes for a table of wide rows (5 GB of disk on each side)
+	scripts/bench-memory
 
 bench-conduct: ## what the conductor itself costs
 	scripts/bench-conduct

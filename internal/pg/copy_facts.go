@@ -16,6 +16,8 @@ type tableFacts struct {
 	Root uint32
 	// Bytes is its size without indexes.
 	Bytes int64
+	// Sampled is about how many of them ANALYZE looks at.
+	Sampled int64
 	// Analyze tells that statistics are gathered by its name: those of a
 	// partition come with its root's.
 	Analyze bool
@@ -60,6 +62,13 @@ const (
 	firstStatistics = 10_00_00 // pg_statistic_ext
 )
 
+// sampledBytes is what a sample of ANALYZE has: 300 rows for each unit of the
+// highest statistics target among the table's columns (src/backend/commands/analyze.c,
+// std_typanalyze); all of it if nothing says how many rows there are.
+const sampledBytes = `(pg_table_size(c.oid) * least(1, 300 / greatest(c.reltuples, 1) * (
+			select coalesce(max(coalesce(nullif(a.attstattarget, -1), current_setting('default_statistics_target')::int)), 0)
+			from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)))::int8`
+
 func readFacts(ctx context.Context, source *pgx.Conn, version int) (facts, error) {
 	f := facts{tables: map[uint32]tableFacts{}, keys: map[address]keyFacts{}, names: map[[2]string]uint32{}}
 	if err := f.readTables(ctx, source, version); err != nil {
@@ -77,7 +86,7 @@ func (f *facts) readTables(ctx context.Context, source *pgx.Conn, version int) e
 		roots = rootsQueryOld
 	}
 	rows, err := source.Query(ctx, `
-		select c.oid, n.nspname, c.relname, t.root, pg_table_size(c.oid),
+		select c.oid, n.nspname, c.relname, t.root, pg_table_size(c.oid), `+sampledBytes+`,
 			c.oid = t.root and c.relkind <> 'm' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
 		from (`+roots+`) t join pg_catalog.pg_class c on c.oid = t.oid join pg_catalog.pg_namespace n on n.oid = c.relnamespace`)
 	if err != nil {
@@ -85,7 +94,7 @@ func (f *facts) readTables(ctx context.Context, source *pgx.Conn, version int) e
 	}
 	var oid uint32
 	var t tableFacts
-	_, err = pgx.ForEachRow(rows, []any{&oid, &t.Schema, &t.Name, &t.Root, &t.Bytes, &t.Analyze}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &t.Schema, &t.Name, &t.Root, &t.Bytes, &t.Sampled, &t.Analyze}, func() error {
 		f.tables[oid], f.names[[2]string{t.Schema, t.Name}] = t, oid
 		return nil
 	})
