@@ -92,9 +92,6 @@ type VerifyResult struct {
 	Notes []string
 }
 
-// Equal tells whether both databases are the same.
-func (r VerifyResult) Equal() bool { return r.Data.Equal() && r.Objects.Equal() }
-
 // verifier is one headcount under way: both sides at one moment each.
 type verifier struct {
 	VerifyOptions

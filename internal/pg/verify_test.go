@@ -30,6 +30,9 @@ func headcount(t testing.TB, source, target secret.DSN, memory int64) VerifyResu
 	return result
 }
 
+// Equal tells whether both databases are the same.
+func (r VerifyResult) Equal() bool { return r.Data.Equal() && r.Objects.Equal() }
+
 // twoSides are databases of different majors that hold the same.
 func twoSides(t testing.TB, sql string) (source, target secret.DSN) {
 	t.Helper()
