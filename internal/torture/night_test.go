@@ -27,7 +27,13 @@ type night struct {
 
 func newNight(t *testing.T, evac string) *night {
 	t.Helper()
-	text, err := os.ReadFile("testdata/night.hcl")
+	return nightFrom(t, evac, "night.hcl")
+}
+
+// nightFrom is a night of a runbook in testdata.
+func nightFrom(t *testing.T, evac, file string) *night {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", file))
 	if err != nil {
 		t.Fatal(err)
 	}

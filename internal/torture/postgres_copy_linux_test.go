@@ -3,7 +3,6 @@ package torture
 import (
 	"flag"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -32,21 +31,7 @@ func TestPostgresCopy(t *testing.T) {
 	}
 }
 
-// dice are said, so that a night can be tried again.
-func dice(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := *pgSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("again with -seed %d", seed)
-	return rand.New(rand.NewPCG(seed, seed))
-}
-
-var (
-	pgSeed    = flag.Uint64("seed", 0, "moves of databases: the dice of an earlier run")
-	pgStrikes = flag.Int("strikes", 50, "moves of databases: how often each thing fails with -full")
-)
+var pgStrikes = flag.Int("strikes", 50, "moves of databases: how often each thing fails with -full")
 
 // pgStruckMost bounds how often one move is struck, and its undo.
 const pgStruckMost = 4

@@ -24,13 +24,12 @@ func TestTorturePostgres(t *testing.T) {
 	if *full {
 		wanted = 24
 	}
-	seed := uint64(time.Now().UnixNano())
-	random := rand.New(rand.NewPCG(seed, seed))
+	random := dice(t)
 	kills := 0
 	for i := 0; kills < wanted; i++ {
 		m := &move{t: t, evac: evac, dir: filepath.Join(t.TempDir(), "night"), random: random}
 		t.Cleanup(m.end)
-		t.Logf("night %d of seed %d", i, seed)
+		t.Logf("night %d", i)
 		done := m.begin()
 		for k := 1; k < killsEach && !done; k++ {
 			done = m.resume(true)

@@ -45,15 +45,6 @@ func leakForms() map[string]string {
 	return found
 }
 
-func secretsNight(t *testing.T, evac string) *night {
-	t.Helper()
-	text, err := os.ReadFile("testdata/secrets.hcl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return nightOf(t, evac, string(text))
-}
-
 // secretsServer answers as a careless server does: it says again whatever it
 // was told.
 func secretsServer(t *testing.T, n *night) *httptest.Server {
@@ -201,7 +192,7 @@ func newSeen(n *night, server string) *seen {
 // TestSecrets runs a night with secrets wherever they may stand, with
 // failures, in all views, and looks for them everywhere afterwards.
 func TestSecrets(t *testing.T) {
-	n := secretsNight(t, parallel(t))
+	n := nightFrom(t, parallel(t), "secrets.hcl")
 	s := newSeen(n, secretsServer(t, n).URL)
 	stop := s.processes()
 	vars := []string{"--var-file", "secrets.json"}
@@ -291,7 +282,7 @@ func (s *seen) onTerminal(args ...string) {
 
 // TestSecretsKilled: a conductor that dies leaves no secret behind either.
 func TestSecretsKilled(t *testing.T) {
-	n := secretsNight(t, parallel(t))
+	n := nightFrom(t, parallel(t), "secrets.hcl")
 	s := newSeen(n, secretsServer(t, n).URL)
 	for commit := 3; commit < 40; commit += 9 {
 		cmd := exec.CommandContext(t.Context(), n.evac, "run", "night.hcl", "--var-file", "secrets.json")

@@ -3,7 +3,6 @@ package torture
 import (
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -95,12 +94,11 @@ func TestTortureRandom(t *testing.T) {
 	if *full {
 		nights = 100
 	}
-	seed := uint64(time.Now().UnixNano())
-	random := rand.New(rand.NewPCG(seed, seed))
+	random := dice(t)
 	kills := 0
 	for i := range nights {
 		n := newNight(t, evac)
-		what := fmt.Sprintf("night %d of seed %d", i, seed)
+		what := fmt.Sprintf("night %d", i)
 		for range 4 {
 			command := []string{"run", "night.hcl"}
 			if n.begun() {
