@@ -96,16 +96,8 @@ func TestCopyWithoutASuperuser(t *testing.T) {
 	}
 }
 
-// ordinary is what applications use whose users are no superusers, and an event
-// trigger.
-const ordinary = `
-create role evac_owner login superuser password 'pw';
-create role evac_reader noinherit;
-create role evac_reads login in role pg_read_all_data bypassrls;
-grant evac_reader to evac_owner with admin option;
-alter role evac_owner set search_path = app;
-create schema app authorization evac_owner;
-set role evac_owner;
+// appTables are what an application makes in its schema.
+const appTables = `
 create table app.t (id int generated always as identity primary key, a text, b int check (b > 0));
 insert into app.t (a, b) select md5(g::text), g from generate_series(1, 4000) g;
 create index on app.t (lower(a));
@@ -116,16 +108,29 @@ create unlogged table app.u (a int);
 insert into app.u values (1), (2);
 create function app.f() returns trigger language plpgsql as 'begin return new; end';
 create trigger f before insert on app.t for each row execute function app.f();
-alter table app.t enable row level security;
-create policy p on app.t to evac_reader using (b > 0);
 create view app.v as select * from app.t;
 create materialized view app.m as select count(*) from app.t;
+comment on table app.t is 'comment';
+`
+
+// ordinary is what applications use whose users are no superusers, and an event
+// trigger.
+const ordinary = `
+create role evac_owner login superuser password 'pw';
+create role evac_reader noinherit;
+create role evac_reads login in role pg_read_all_data bypassrls;
+grant evac_reader to evac_owner with admin option;
+alter role evac_owner set search_path = app;
+create schema app authorization evac_owner;
+set role evac_owner;
+` + appTables + `
+alter table app.t enable row level security;
+create policy p on app.t to evac_reader using (b > 0);
 grant select on app.t to evac_reader with grant option;
 grant usage on schema app to evac_reader;
 select lo_from_bytea(900001, 'text'), lo_from_bytea(900002, '');
 grant select on large object 900001 to evac_reads;
 grant select on large object 900002 to evac_reads;
-comment on table app.t is 'comment';
 reset role;
 create table outside (a int);
 create publication pub for table app.t;

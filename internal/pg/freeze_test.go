@@ -361,12 +361,18 @@ func TestFreezeByAnOwner(t *testing.T) {
 	once(t, db, "create role owner login; grant pg_read_all_stats, pg_signal_backend to owner; create role app login; alter database "+Quote(name)+" owner to owner")
 	app := dial(t, srv.DSN(name, "app"))
 	z := &frozen{dsn: srv.DSN(name, "owner")}
+	z.ends(t, app)
+}
+
+// ends wants a freeze to end the session, and that the freeze can be undone.
+func (z *frozen) ends(t *testing.T, session *pgx.Conn) {
+	t.Helper()
 	eventually(t, "superusers gone", func() bool { _, err := PlanFreeze(t.Context(), z.dsn, FreezeOptions{}); return err == nil })
 	got, err := z.freeze(t.Context(), false)
 	if err != nil || got.Terminated != 1 {
 		t.Fatalf("result %+v, %v", got, err)
 	}
-	if err := app.Ping(t.Context()); err == nil {
+	if err := session.Ping(t.Context()); err == nil {
 		t.Error("the session from before the freeze lives on")
 	}
 	if err := z.unfreeze(t.Context()); err != nil {

@@ -96,17 +96,7 @@ func TestFreezeByAnOwner95(t *testing.T) {
 	}
 	once(t, db, "grant app to owner")
 	app := dial(t, srv.DSN(name, "app"))
-	eventually(t, "superusers gone", func() bool { _, err := PlanFreeze(t.Context(), z.dsn, FreezeOptions{}); return err == nil })
-	got, err := z.freeze(t.Context(), false)
-	if err != nil || got.Terminated != 1 {
-		t.Fatalf("result %+v, %v", got, err)
-	}
-	if err := app.Ping(t.Context()); err == nil {
-		t.Error("the session from before the freeze lives on")
-	}
-	if err := z.unfreeze(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	z.ends(t, app)
 }
 
 // A copy from 9.4 that was cut off goes on with what it has, and starts over

@@ -94,9 +94,7 @@ func (h *HTTP) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output
 
 // Verify implements step.Step: it still is so.
 func (h *HTTP) Verify(ctx context.Context, env *step.Env, _ step.Done) error {
-	once := h.patience()
-	once.times = 1
-	_, err := h.await(ctx, env, once)
+	_, err := h.await(ctx, env, h.patience().once())
 	return err
 }
 

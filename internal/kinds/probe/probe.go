@@ -29,6 +29,12 @@ func (p patience) wrong() error {
 	return nil
 }
 
+// once is content with one look that is true.
+func (p patience) once() patience {
+	p.times = 1
+	return p
+}
+
 // text says the patience in words.
 func (p patience) text() string {
 	text := ""

@@ -62,9 +62,7 @@ func (p *TCP) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output,
 
 // Verify implements step.Step: it still is so.
 func (p *TCP) Verify(ctx context.Context, env *step.Env, _ step.Done) error {
-	once := p.patience()
-	once.times = 1
-	_, err := p.await(ctx, env, once)
+	_, err := p.await(ctx, env, p.patience().once())
 	return err
 }
 
