@@ -87,8 +87,8 @@ type ReplicaLag struct {
 	Behind time.Duration
 }
 
-// SlotName makes a name from a token.
-func SlotName(token string) string {
+// slotName makes a name from a token.
+func slotName(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return "evac_" + hex.EncodeToString(sum[:8])
 }

@@ -34,7 +34,7 @@ type replica struct {
 func openReplica(ctx context.Context, o ReplicaOptions) (r *replica, err error) {
 	r = &replica{ReplicaOptions: o}
 	if r.Slot == "" {
-		r.Slot = SlotName(o.Token)
+		r.Slot = slotName(o.Token)
 	}
 	if r.State.Slot != "" {
 		r.Slot = r.State.Slot
