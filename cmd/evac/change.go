@@ -28,7 +28,7 @@ func (c change) lines() string {
 		case other == nil:
 			lines = append(lines, "  - "+n.ID+" is gone: "+c.becomes(n, true))
 		case other.Def != n.Def || !sameGate(other, n):
-			lines = append(lines, "  ~ "+n.ID+" is different: "+c.becomes(n, false))
+			lines = append(lines, "  ~ "+n.ID+" is different: "+c.becomes(other, false))
 		}
 	}
 	for _, n := range c.now.Nodes {
@@ -70,8 +70,8 @@ func (c change) becomes(n *runbook.Node, gone bool) string {
 		return "done, and stays so; undo takes it back by the text that did it"
 	case is.Phase == journal.Ran:
 		return "it has run, and is yet to be verified; undo takes it back by the text that ran it"
-	case is.Phase == journal.Skipped || is.Phase == journal.PassedBy:
-		return string(is.Phase) + ", and stays so"
+	case is.Phase == journal.Skipped:
+		return "skipped, and stays so"
 	case begun && gone:
 		return "begun and not done; undo takes it back by the text that began it"
 	case begun && c.back:
@@ -80,12 +80,21 @@ func (c change) becomes(n *runbook.Node, gone bool) string {
 		return "begun and not done, and it may run only once: retry or skip it"
 	case begun:
 		return "begun and not done; it goes on as it is written now"
+	case c.passedBy(n) && (gone || c.back):
+		return "undo passed it by, and what it did stays"
 	case gone || c.back:
-		return "not begun"
+		return "nothing of it is done"
+	case c.passedBy(n):
+		return "undo passed it by; it is done again, as it is written now"
 	case is.Attempt > 0 && is.Phase != journal.Failed:
 		return "undone; it is done again, as it is written now"
 	}
 	return "not begun; it runs as it is written now"
+}
+
+// passedBy tells whether an undo left what the step did as it is.
+func (c change) passedBy(n *runbook.Node) bool {
+	return slices.ContainsFunc(c.st.NotUndone, func(u journal.Unundone) bool { return u.Step == n.ID })
 }
 
 func becomesOfGate(is *journal.NodeState, gone bool) string {
