@@ -1,8 +1,11 @@
 package pg
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -83,13 +86,32 @@ func aliveReplication(config *pgconn.Config) error {
 	return err
 }
 
-// keptAlive is a connection string for a program that connects by itself; one
-// of an old version knows no limit for what was sent.
-func keptAlive(dsn secret.DSN) secret.DSN {
+// firstSentLimit is the first version that knows tcp_user_timeout.
+const firstSentLimit = 12_00_00
+
+// keptAlive is a connection string for a program that connects by itself to a
+// server of that version; one of an old version knows no limit for what was
+// sent. The server is told with the login, for the program tells it nothing: a
+// program that is cut off must not leave a snapshot and locks behind.
+func keptAlive(dsn secret.DSN, version int) (secret.DSN, error) {
+	config, err := pgconn.ParseConfig(dsn.Reveal())
+	if err != nil {
+		return dsn, errors.New("the connection string cannot be read") // the parser's text repeats it
+	}
+	settings, err := alive(config)
+	if err != nil {
+		return dsn, err
+	}
+	options := config.RuntimeParams["options"] // those of PGOPTIONS, too
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if strings.HasPrefix(name, "tcp_keepalives_") || name == aliveSent && version >= firstSentLimit {
+			options += " -c " + name + "=" + settings[name]
+		}
+	}
 	for name, value := range aliveLimits() {
 		if name != aliveSent {
 			dsn = dsn.Default(name, strconv.Itoa(value))
 		}
 	}
-	return dsn
+	return dsn.With("options", strings.TrimSpace(options)), nil
 }

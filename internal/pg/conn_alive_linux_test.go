@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -59,6 +60,67 @@ func TestConnectNoticesSilence(t *testing.T) {
 			}
 			awaitActive(ctx, t, look, conn.PgConn().PID(), 0)
 		})
+	}
+}
+
+// TestDumpNoticesSilence: where every packet is lost while pg_dump reads the
+// schema, the server's session ends with all its locks.
+func TestDumpNoticesSilence(t *testing.T) {
+	t.Parallel()
+	server := testenv.Database(t, testenv.Postgres(t, testenv.Older))
+	ctx, cancel := context.WithTimeout(t.Context(), noticed)
+	defer cancel()
+	once(t, server, "create table locked (a int)")
+	look, blocker, held := connectAs(t, server, "look"), connectAs(t, server, "blocker"), connectAs(t, server, "held")
+	if err := run(ctx, blocker, "begin; lock table locked"); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(ctx, held, beginSnapshot); err != nil {
+		t.Fatal(err)
+	}
+	var id string
+	if err := held.QueryRow(ctx, "select pg_export_snapshot()").Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	dump, err := FindPgDump(ctx, testenv.PgDump(t), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire := testenv.NewWire(t, server)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := dump.dump(ctx, impatient(wire.DSN(server)), 150000, id)
+		ended <- err
+	}()
+	const dumping = "select coalesce(max(pid), 0) from pg_stat_activity where application_name = 'evac copy' and wait_event_type = 'Lock' and datname = current_database()"
+	pid := awaitNumber(ctx, t, look, dumping, func(n int) bool { return n > 0 })
+	wire.HalfOpen(testenv.ServerEnd)
+	if err := <-ended; err == nil || ctx.Err() != nil {
+		t.Errorf("pg_dump notices nothing: %v", err)
+	}
+	if err := run(ctx, blocker, "rollback"); err != nil { // its answer finds nobody
+		t.Fatal(err)
+	}
+	awaitNumber(ctx, t, look, fmt.Sprintf("select count(*) from pg_stat_activity where pid = %d", pid), func(n int) bool { return n == 0 })
+}
+
+// awaitNumber asks again and again until the answer is what is waited for.
+func awaitNumber(ctx context.Context, t *testing.T, conn *pgx.Conn, sql string, wanted func(int) bool) (n int) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if err := conn.QueryRow(ctx, sql).Scan(&n); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		if wanted(n) {
+			return n
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: %d in the end", sql, n)
+		}
 	}
 }
 

@@ -45,6 +45,9 @@ func (c *copier) newGraph(ctx context.Context, f facts, p afterPlan) (*graph, er
 		g.tables[oid] = &tableTasks{}
 		g.trees[t.Root] = append(g.trees[t.Root], oid)
 	}
+	if err := g.unbind(ctx, chunks, p); err != nil {
+		return nil, err
+	}
 	c.chunksLeft.Store(int64(len(chunks)))
 	for _, chunk := range chunks {
 		g.addChunk(chunk)
@@ -53,7 +56,6 @@ func (c *copier) newGraph(ctx context.Context, f facts, p afterPlan) (*graph, er
 	g.addIndexes(p.Indexes, p.Statistics)
 	g.addAttach(p.Attach)
 	g.addForeign(p.Foreign)
-	g.addOrder(p.Foreign)
 	g.addAnalyze()
 	return g, nil
 }

@@ -13,7 +13,7 @@ func (c *copier) readSchema(ctx context.Context) ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := c.dump.dump(ctx, c.From, c.source.ID, more...)
+	entries, err := c.dump.dump(ctx, c.From, c.sourceVersion, c.source.ID, more...)
 	return wordedFor(c.target.version, entries), err
 }
 

@@ -3,22 +3,20 @@ package pg
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // An unlogged table that a crash of the target has emptied is filled again when
-// everything else stands, its triggers too: they must not see these rows. Nor may
-// the foreign keys of a superuser's copy, which come with the rows of other
-// tables in any order; other users fill a table after those that it refers to.
+// everything else stands. Its triggers must not see these rows, and its foreign
+// keys are made anew: its rows and those that they refer to come in any order.
 
 // muted lists what puts a table's triggers to sleep, and what wakes them as
 // they were.
-func muted(ctx context.Context, conn *pgx.Conn, k chunk, super bool) (sleep, wake []string, err error) {
+func muted(ctx context.Context, conn *pgx.Conn, k chunk) (sleep, wake []string, err error) {
 	table := Quote(k.Schema, k.Table)
-	if super {
-		sleep = append(sleep, "set local session_replication_role = replica")
-	}
 	rows, err := conn.Query(ctx, `
 		select tgname, case tgenabled when 'A' then 'always ' when 'R' then 'replica ' else '' end
 		from pg_catalog.pg_trigger where tgrelid = $1::text::regclass and not tgisinternal and tgenabled <> 'D'`, table)
@@ -36,7 +34,7 @@ func muted(ctx context.Context, conn *pgx.Conn, k chunk, super bool) (sleep, wak
 
 // streamMuted is stream for a table whose triggers may stand.
 func (c *copier) streamMuted(ctx context.Context, l *lane, k chunk, moved func(int64)) (sum amount, err error) {
-	sleep, wake, err := muted(ctx, l.target, k, c.target.super)
+	sleep, wake, err := muted(ctx, l.target, k)
 	if err == nil {
 		err = runEach(ctx, l.target, sleep)
 	}
@@ -61,21 +59,61 @@ func runEach(ctx context.Context, conn *pgx.Conn, statements []string) error {
 	return nil
 }
 
-// addOrder lets tables that are filled again wait for those that they refer to
-// by a foreign key that stands. Two that refer to each other do not wait.
-func (g *graph) addOrder(entries []entry) {
-	if g.c.target.super {
-		return
+// unbind drops the foreign keys that stand between tables of which some are
+// filled again, and takes them out of the ledger.
+func (g *graph) unbind(ctx context.Context, open []chunk, p afterPlan) error {
+	again := map[uint32]bool{}
+	for _, k := range open {
+		if k.What == chunkUnlogged {
+			again[g.facts.tables[g.facts.names[[2]string{k.Schema, k.Table}]].Root] = true
+		}
 	}
-	ordered := map[[2]uint32]bool{}
-	for _, e := range entries {
+	var dropped []entry
+	for _, e := range p.Foreign {
 		k := g.facts.keys[address{e.Class, e.OID}]
-		if !g.made[e.Key] || k.Table == k.Other || ordered[[2]uint32{k.Other, k.Table}] || ordered[[2]uint32{k.Table, k.Other}] {
-			continue
-		}
-		ordered[[2]uint32{k.Table, k.Other}] = true
-		for _, t := range g.tables[k.Table].rows {
-			t.after(g.tables[k.Other].rows...)
+		if g.made[e.Key] && slices.ContainsFunc(g.roots(k.Table, k.Other), func(root uint32) bool { return again[root] }) {
+			dropped = append(dropped, e)
 		}
 	}
+	if len(dropped) == 0 {
+		return nil
+	}
+	statements, err := dropForeign(ctx, g.c.source.conn, dropped)
+	if err != nil {
+		return err
+	}
+	for _, e := range p.Rest { // a comment goes with its key; it does no harm to say the others again
+		if e.Type == "COMMENT" && strings.HasPrefix(e.Name, "CONSTRAINT ") {
+			dropped = append(dropped, e)
+		}
+	}
+	err = pgx.BeginFunc(ctx, g.c.target.conn, func(tx pgx.Tx) error {
+		if err := runEach(ctx, g.c.target.conn, statements); err != nil {
+			return err
+		}
+		return unmark(ctx, tx, keysOf(dropped)...)
+	})
+	if err != nil {
+		return fmt.Errorf("drop foreign keys of unlogged tables on target: %w", err)
+	}
+	for _, e := range dropped {
+		delete(g.made, e.Key)
+	}
+	return nil
+}
+
+// dropForeign writes what drops these foreign keys.
+func dropForeign(ctx context.Context, source *pgx.Conn, keys []entry) ([]string, error) {
+	oids := make([]uint32, len(keys))
+	for i, e := range keys {
+		oids[i] = e.OID
+	}
+	statements, err := texts(ctx, source, `
+		select format('alter table %I.%I drop constraint if exists %I', n.nspname, c.relname, o.conname)
+		from pg_catalog.pg_constraint o join pg_catalog.pg_class c on c.oid = o.conrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+		where o.oid = any($1::oid[])`, oids)
+	if err != nil {
+		return nil, fmt.Errorf("list foreign keys of source: %w", err)
+	}
+	return statements, nil
 }

@@ -92,7 +92,7 @@ func openFollower(ctx context.Context, o FollowOptions) (*follower, error) {
 	if o.Reach.Empty() {
 		o.Reach = o.From
 	}
-	f := &follower{FollowOptions: o, stream: replication{name: followName(o.Token), publisher: source, subscriber: target, reach: o.Reach}}
+	f := &follower{FollowOptions: o, stream: replication{name: followName(o.Token), publisher: source, subscriber: target, reach: o.Reach, progress: o.Progress}}
 	return f, nil
 }
 

@@ -104,6 +104,7 @@ func (f *follower) catchUp(ctx context.Context) (Lag, error) {
 	tick := time.NewTicker(lagPause)
 	defer tick.Stop()
 	var noted time.Time
+	var o orphan
 	for {
 		lag, err := w.look(ctx)
 		if err != nil {
@@ -115,6 +116,9 @@ func (f *follower) catchUp(ctx context.Context) (Lag, error) {
 		if time.Since(noted) >= lagNotes {
 			f.Progress.Note("catching up: " + lag.String() + " behind")
 			noted = time.Now()
+			if err := o.end(ctx, &f.stream); err != nil {
+				return lag, err
+			}
 		}
 		if err := f.bounded(ctx, lag.Kept); err != nil {
 			return lag, err

@@ -137,6 +137,12 @@ func markDone(ctx context.Context, tx querier, keys ...string) error {
 	return wrapLedger("write", err)
 }
 
+// unmark takes schema entries out that were dropped again.
+func unmark(ctx context.Context, tx querier, keys ...string) error {
+	_, err := tx.Exec(ctx, "delete from evac_ledger.entry where key = any($1::text[])", keys)
+	return wrapLedger("write", err)
+}
+
 // noteUndo enters statements that take back what the same transaction does.
 func noteUndo(ctx context.Context, tx querier, sql ...string) error {
 	return insertEach(ctx, tx, "insert into evac_ledger.undo (sql) select u from unnest($1::text[]) with ordinality x(u, n) order by n", sql)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/evac-io/evac/internal/fault"
@@ -67,6 +68,8 @@ type replication struct {
 	publisher, subscriber *end
 	// reach is the publisher as the subscriber's server reaches it.
 	reach secret.DSN
+	// progress is told what is waited for; it may be nil.
+	progress Progress
 }
 
 // streamPause is the time between two looks at a slot.
@@ -87,8 +90,11 @@ func (s *replication) drain(ctx context.Context, bound time.Duration) (lsn strin
 	}
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	tick := time.NewTicker(streamPause)
+	tick, look := time.NewTicker(streamPause), time.NewTicker(orphanPause)
 	defer tick.Stop()
+	defer look.Stop()
+	var o orphan
+	var last slotState
 	for {
 		slot, err := s.slot(ctx, lsn)
 		if err != nil && ctx.Err() == nil {
@@ -97,10 +103,18 @@ func (s *replication) drain(ctx context.Context, bound time.Duration) (lsn strin
 		if err == nil && slot.behind <= 0 {
 			return lsn, nil
 		}
+		if err == nil {
+			last = slot
+		}
 		select {
 		case <-tick.C:
+		case <-look.C:
+			s.tell(fmt.Sprintf("the %s has %s to apply", s.subscriber.side, last.lag()))
+			if err := o.end(ctx, s); err != nil && ctx.Err() == nil {
+				return "", err
+			}
 		case <-ctx.Done():
-			return "", fault.Wrap(fault.Failed, fmt.Sprintf("wait until %s has applied everything up to %s", s.subscriber.side, lsn), context.Cause(ctx),
+			return "", fault.Wrap(fault.Failed, fmt.Sprintf("wait until %s has applied everything up to %s (%s behind)", s.subscriber.side, lsn, last.lag()), context.Cause(ctx),
 				"look into the log of the "+string(s.subscriber.side)+"'s server for what keeps subscription "+s.name+" from going on")
 		}
 	}
@@ -118,6 +132,22 @@ type slotState struct {
 	// confirmedBytes is the confirmed position, from the log's beginning.
 	confirmedBytes int64
 	active, lost   bool
+}
+
+// lag is the state for people.
+func (st slotState) lag() string {
+	text := humanize.IBytes(uint64(max(st.behind, 0)))
+	if !st.active {
+		text += ", not connected"
+	}
+	return text
+}
+
+// tell notes what is waited for.
+func (s *replication) tell(text string) {
+	if s.progress != nil {
+		s.progress.Note(text)
+	}
 }
 
 // slot reads the state of the stream's slot; to is the position to count up

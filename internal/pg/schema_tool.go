@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -100,13 +101,37 @@ func askVersion(ctx context.Context, path string) (PgDump, error) {
 	return PgDump{Path: path, Major: major, Text: m[1]}, err
 }
 
-// dump runs pg_dump for the schema of the source as the snapshot sees it: the
-// sections before and after the data. The password travels in the environment alone, and the
-// script (it can hold those of user mappings) stays in memory.
-func (d PgDump) dump(ctx context.Context, dsn secret.DSN, snapshot string, more ...string) ([]entry, error) {
-	args := append([]string{"--verbose", "--section=pre-data", "--section=post-data", "--snapshot=" + snapshot,
-		"--no-blobs", "--dbname=" + keptAlive(dsn).WithoutPassword()}, more...)
-	cmd := exec.CommandContext(ctx, d.Path, args...)
+// dump runs pg_dump for the schema of a source of that version as the snapshot
+// sees it: the sections before and after the data. The password travels in the
+// environment alone, and the script (it can hold those of user mappings) stays
+// in memory.
+func (d PgDump) dump(ctx context.Context, dsn secret.DSN, version int, snapshot string, more ...string) ([]entry, error) {
+	op := "read schema of source with " + d.Path
+	kept, err := keptAlive(dsn, version)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	args := append([]string{"--verbose", "--section=pre-data", "--section=post-data", "--snapshot=" + snapshot, "--no-blobs"}, more...)
+	script, what, err := d.run(ctx, kept, args)
+	if err != nil && strings.Contains(what, "unsupported startup parameter") { // a pooler passes none on
+		script, what, err = d.run(ctx, dsn, args)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		hint := ""
+		if strings.Contains(what, "out of shared memory") {
+			hint = "raise max_locks_per_transaction on the source: pg_dump locks every table at once"
+		}
+		return nil, fault.Wrap(fault.Failed, op, errors.New(what), hint)
+	}
+	return splitScript(script)
+}
+
+// run gives what pg_dump writes, or what it complains of.
+func (d PgDump) run(ctx context.Context, dsn secret.DSN, args []string) (script, what string, err error) {
+	cmd := exec.CommandContext(ctx, d.Path, append(slices.Clone(args), "--dbname="+dsn.WithoutPassword())...)
 	cmd.Env = append(secret.Environ(), "LC_ALL=C", "PGAPPNAME="+applicationName)
 	if pw := dsn.Password(); pw != "" {
 		cmd.Env = append(cmd.Env, "PGPASSWORD="+pw)
@@ -114,16 +139,9 @@ func (d PgDump) dump(ctx context.Context, dsn secret.DSN, snapshot string, more 
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
 	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		hint, what := "", complaint(dsn, said.String(), err)
-		if strings.Contains(what, "out of shared memory") {
-			hint = "raise max_locks_per_transaction on the source: pg_dump locks every table at once"
-		}
-		return nil, fault.Wrap(fault.Failed, "read schema of source with "+d.Path, errors.New(what), hint)
+		return "", complaint(dsn, said.String(), err), err
 	}
-	return splitScript(out.String())
+	return out.String(), "", nil
 }
 
 // complaint picks pg_dump's own error lines out of its talk.

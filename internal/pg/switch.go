@@ -104,8 +104,8 @@ func openSwitcher(ctx context.Context, o SwitchOptions) (*switcher, error) {
 
 // name sets both replications up.
 func (s *switcher) name(follow string) {
-	s.forward = replication{name: follow, publisher: s.source, subscriber: s.target, reach: s.FromReach}
-	s.home = replication{name: homePrefix + strings.TrimPrefix(follow, followPrefix), publisher: s.target, subscriber: s.source, reach: s.ToReach}
+	s.forward = replication{name: follow, publisher: s.source, subscriber: s.target, reach: s.FromReach, progress: s.Progress}
+	s.home = replication{name: homePrefix + strings.TrimPrefix(follow, followPrefix), publisher: s.target, subscriber: s.source, reach: s.ToReach, progress: s.Progress}
 }
 
 func (s *switcher) close(ctx context.Context) error {

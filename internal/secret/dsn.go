@@ -93,6 +93,22 @@ func (d DSN) Default(name, value string) DSN {
 	return DSN{d.text + "?" + name + "=" + value}
 }
 
+// With is the connection string with a parameter set to any value, whatever it
+// said of it before. One that cannot be read stays as it is.
+func (d DSN) With(name, value string) DSN {
+	u := d.url()
+	switch {
+	case u == nil: // of two, the last counts
+		return DSN{d.text + " " + keywordText(map[string]string{name: value})}
+	case u.Host == unreadable:
+		return d
+	}
+	q := u.Query()
+	q.Set(name, value)
+	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // libpq knows no + for a blank
+	return DSN{u.String()}
+}
+
 // passwordKeywords are the parameters of a connection string that are secret.
 var passwordKeywords = []string{"password", "sslpassword"}
 

@@ -192,8 +192,15 @@ func (m *pgMove) nothingLeft(what string) {
 	m.chain(what)
 	m.until(m.told()+": "+what+": no process of evac is left", func() bool { return len(m.processes()) == 0 })
 	for _, s := range []*pgServer{m.w.source, m.w.target} {
+		var left string
+		defer func() {
+			if m.t.Failed() {
+				m.t.Logf("sessions on the %s: %s", s.name, left)
+			}
+		}()
 		m.until(m.told()+": "+what+": no session is left on the "+s.name, func() bool {
-			return s.number("select count(*) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend' and application_name <> 'reader'") == 0
+			left = s.sessions()
+			return left == ""
 		})
 	}
 	if diff := cmp.Diff(m.beforeSource, m.w.around(m.w.source)); diff != "" {

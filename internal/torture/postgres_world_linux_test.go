@@ -163,6 +163,17 @@ func (s *pgServer) number(sql string, args ...any) (n int) {
 	return n
 }
 
+// sessions are those of everybody but the reader.
+func (s *pgServer) sessions() (all string) {
+	s.t.Helper()
+	s.ask(func(ctx context.Context, conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, `
+			select coalesce(string_agg(concat_ws(' | ', pid, application_name, state, state_change, left(query, 100)), E'\n'), '')
+			from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend' and application_name <> 'reader'`).Scan(&all)
+	})
+	return all
+}
+
 func (s *pgServer) ask(do func(context.Context, *pgx.Conn) error) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
