@@ -21,6 +21,11 @@ import (
 // server keeps its end, with snapshot and locks, for two hours. So both ends
 // ask now and then whether the other is there: the parameters are libpq's, and
 // what a connection string says of them counts.
+//
+// Linux counts sent data as unacknowledged also while the other end has no room
+// for it, though it answers (tcp_probe_timer in net/ipv4/tcp_timer.c). A server
+// may have to wait long for evac, which compares two streams or keeps to a rate,
+// so it gets no limit for what it sends but the one that is asked for.
 const (
 	aliveIdle     = "keepalives_idle"     // seconds of silence before the first question
 	aliveInterval = "keepalives_interval" // seconds between questions
@@ -32,15 +37,17 @@ const (
 // whose client has gone.
 const clientCheck = "client_connection_check_interval"
 
-// aliveLimits let a connection count as lost after a minute.
+// aliveLimits let a connection count as lost after a minute; after five if
+// something was sent, for a server with a slow disk may not take it sooner.
 func aliveLimits() map[string]int {
-	return map[string]int{aliveIdle: 30, aliveInterval: 10, aliveCount: 3, aliveSent: 60_000}
+	return map[string]int{aliveIdle: 30, aliveInterval: 10, aliveCount: 3, aliveSent: 300_000}
 }
 
 // alive makes connections notice that the other end is gone, and gives the
 // session settings by which the server does the same.
 func alive(config *pgconn.Config) (map[string]string, error) {
 	limits := aliveLimits()
+	_, sentGiven := config.RuntimeParams[aliveSent]
 	for name := range limits {
 		text, given := config.RuntimeParams[name]
 		if !given {
@@ -63,10 +70,10 @@ func alive(config *pgconn.Config) (map[string]string, error) {
 		},
 		Control: limitSent(limits[aliveSent]),
 	}).DialContext
-	settings := map[string]string{
-		aliveSent: strconv.Itoa(limits[aliveSent]),
-		// A server that works looks at its connection only if it is told to.
-		clientCheck: strconv.Itoa(limits[aliveInterval]) + "s",
+	// A server that works looks at its connection only if it is told to.
+	settings := map[string]string{clientCheck: strconv.Itoa(limits[aliveInterval]) + "s"}
+	if sentGiven {
+		settings[aliveSent] = strconv.Itoa(limits[aliveSent])
 	}
 	for _, name := range []string{aliveIdle, aliveInterval, aliveCount} {
 		settings["tcp_"+name] = strconv.Itoa(limits[name])
