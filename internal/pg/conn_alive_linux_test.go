@@ -72,7 +72,7 @@ func TestDumpNoticesSilence(t *testing.T) {
 	defer cancel()
 	once(t, server, "create table locked (a int)")
 	look, blocker, held := connectAs(t, server, "look"), connectAs(t, server, "blocker"), connectAs(t, server, "held")
-	if err := run(ctx, blocker, "begin; lock table locked"); err != nil {
+	if err := run(ctx, blocker, "begin; lock table public.locked"); err != nil {
 		t.Fatal(err)
 	}
 	if err := run(ctx, held, beginSnapshot); err != nil {
