@@ -53,10 +53,11 @@ that are there already are kept only if they are of the same moment: while the c
 an hour after a kill; without it the source must be proved unwritten since (freeze it first); else the copy starts over and says so. A
 complete copy is not made again.
 
-A connection that the network has lost is given up after a minute, after five if data was on its way, by evac as by the servers;
-` + "`keepalives_idle`, `keepalives_interval`, `keepalives_count` and `tcp_user_timeout`" + ` in the connection strings change that. A proxy or tunnel that answers by
-itself while its own far side is dead (` + "`ssh -L`" + `, a balancer of TCP connections) hides the loss from both: nothing moves then, and nothing fails. Let it ask
-as well (` + "`ssh -o ServerAliveInterval=15`" + `), or give the step a ` + "`timeout`" + `: cut off by that, it goes on where it was.
+Connections that the network has lost are given up by themselves: by evac after a minute, or five if it was sending; by the servers after a minute, or
+when their system says so if they were sending (a quarter of an hour). ` + "`keepalives_idle`, `keepalives_interval`, `keepalives_count` and `tcp_user_timeout`" + `
+in the connection strings change that, for both ends. A proxy or tunnel that answers by itself while its own far side is dead (` + "`ssh -L`" + `, a balancer of
+TCP connections) hides the loss: nothing moves then, and nothing fails. Let it ask as well (` + "`ssh -o ServerAliveInterval=15`" + `), or give the step a
+` + "`timeout`" + `: cut off by that, it goes on where it was.
 
 The check reads only, and says everything at once: what refuses, each with what to do, what must be known, and how long each way to move takes
 (this copy, postgres_follow, an upgrade in place), for the planning meeting. It looks at versions, rights and free sessions on both sides; roles,
