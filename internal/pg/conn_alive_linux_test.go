@@ -139,7 +139,7 @@ func (endless) Read(p []byte) (int, error) {
 func TestConnectWaitsForSlowReaders(t *testing.T) {
 	t.Parallel()
 	server := testenv.Database(t, testenv.Postgres(t, testenv.Newer))
-	for want, dsn := range map[string]secret.DSN{"0": server, "7s": server.Default(aliveSent, "7000")} {
+	for want, dsn := range map[string]secret.DSN{"0": server, "7000": server.Default(aliveSent, "7000")} {
 		var got string
 		if err := connectAs(t, dsn, "slow").QueryRow(t.Context(), "show tcp_user_timeout").Scan(&got); err != nil || got != want {
 			t.Errorf("the server's limit for what it has sent is %q, want %q (%v)", got, want, err)
