@@ -157,6 +157,9 @@ func (w *warmer) begin(ctx context.Context) error {
 	if !w.o.State.Server.Equal(started) {
 		w.o.State = WarmState{Server: started}
 	}
+	if err := w.cutUp(ctx); err != nil {
+		return err
+	}
 	w.meter = newWarmMeter(&w.warmSet, w.way, w.o)
 	if w.meter.coldUS == 0 {
 		cold, err := w.sample(ctx, w.conn, samplePages)

@@ -55,7 +55,7 @@ func newWarmMeter(set *warmSet, way warmWay, o WarmOptions) *warmMeter {
 // size is what a number of blocks of the relation weigh, with their share of
 // what is read along with them.
 func (s *warmSet) size(r *warmRelation, blocks int64) int64 {
-	return blocks*s.blockSize + int64(float64(r.also*s.blockSize)*float64(blocks)/float64(max(1, r.Blocks)))
+	return blocks*s.blockSize + int64(float64(r.also*s.blockSize)*(float64(blocks)/float64(max(1, r.Blocks))))
 }
 
 // count adds bytes read of a piece.

@@ -14,6 +14,8 @@ type piece struct {
 	// whole is the part of the relation that is read once this piece is, with
 	// what was taken out of it as hot; empty: this is such a part.
 	whole blockRange
+	// where is the condition for the rows to read of a relation in parts.
+	where string
 	// hot tells that its blocks belong to the hot set.
 	hot bool
 }
@@ -51,13 +53,11 @@ func (s *warmSet) pieces(way warmWay, rate int64, done map[uint32]int64) iter.Se
 		}
 		hot := s.segmentsByRelation()
 		for _, r := range s.Relations {
-			step := length
-			if way.whole(r) {
-				step = r.Blocks
-			}
-			for from := done[r.OID]; from < r.Blocks; from += step {
-				to := min(from+step, r.Blocks)
-				p := piece{relation: r, ranges: without(hot[r], from, to), whole: blockRange{from, to}, hot: r.hot}
+			for b, where := range way.cut(r, length) {
+				if b.from = max(b.from, done[r.OID]); b.from >= b.to {
+					continue
+				}
+				p := piece{relation: r, where: where, ranges: without(hot[r], b.from, b.to), whole: b, hot: r.hot}
 				if !yield(p) {
 					return
 				}

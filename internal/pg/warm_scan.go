@@ -8,11 +8,12 @@ import (
 )
 
 // scanBlocks reads blocks of a table without TOAST by fetching the first row of
-// each.
+// each, one after the other: a list of all of them takes the server more time.
+// The offset keeps the planner from reading the table some other way.
 func (s *warmSession) scanBlocks(ctx context.Context, p piece) error {
 	for _, r := range p.ranges {
-		err := run(ctx, s.conn, fmt.Sprintf(`select count(*) from only %s where ctid = any (array(
-			select ('(' || b || ',1)')::tid from generate_series(%d::int8, %d) b))`, Quote(p.relation.Schema, p.relation.Table), r.from, r.to-1))
+		err := run(ctx, s.conn, fmt.Sprintf(`select count(*) from generate_series(%d::int8, %d) b,
+			lateral (select from only %s where ctid = ('(' || b || ',1)')::tid offset 0) x`, r.from, r.to-1, Quote(p.relation.Schema, p.relation.Table)))
 		if err != nil {
 			return err
 		}
@@ -21,17 +22,22 @@ func (s *warmSession) scanBlocks(ctx context.Context, p piece) error {
 	return nil
 }
 
-// scanWhole reads a whole relation by a cursor that is moved on and on: an
-// index in its order, a table with its TOAST values.
+// scanWhole reads a relation, or a part of it, by a cursor that is moved on and
+// on: an index in its order, a table with its TOAST values. Of an index that
+// are its leaves, more than 99 % of the pages of a large one.
 func (s *warmSession) scanWhole(ctx context.Context, p piece) (err error) {
 	// A whole row as a value fetches what is in TOAST.
 	query := "select pg_catalog.pg_column_size(t) from only " + Quote(p.relation.Schema, p.relation.Table) + " t"
 	not := []string{"indexscan", "indexonlyscan", "bitmapscan"}
-	if p.relation.Kind == "i" {
+	switch {
+	case p.relation.Kind == "i":
 		not = []string{"seqscan", "bitmapscan", "sort"}
-		if query, err = s.indexQuery(ctx, p.relation); err != nil {
+		if query, err = s.indexQuery(ctx, p); err != nil {
 			return err
 		}
+	case p.where != "":
+		query += " where " + p.where
+		not = append(not, "seqscan")
 	}
 	if err := run(ctx, s.conn, "begin read only; set local enable_"+strings.Join(not, " = off; set local enable_")+" = off"); err != nil {
 		return err
@@ -52,17 +58,15 @@ func (s *warmSession) scanWhole(ctx context.Context, p piece) (err error) {
 // unknownRows is how many rows a move takes where their number is unknown.
 const unknownRows = 50_000
 
-// move walks the cursor to its end, and counts blocks as if rows were spread
+// move walks the cursor to its end, and counts bytes as if rows were spread
 // evenly.
 func (s *warmSession) move(ctx context.Context, p piece) error {
-	blocks := p.relation.Blocks + p.relation.also
 	rows, each := int64(unknownRows), int64(0)
-	length := s.pieceLength(s.o.MaxRate)
-	if p.relation.Rows > 0 {
-		rows = max(1, int64(p.relation.Rows*float64(length)/float64(blocks)))
-		each = length
+	if all := s.size(p.relation, p.relation.Blocks); p.relation.Rows > 0 {
+		each = s.pieceLength(s.o.MaxRate) * s.blockSize
+		rows = max(1, int64(p.relation.Rows*float64(each)/float64(all)))
 	}
-	for left := blocks; ; {
+	for left := s.size(p.relation, p.whole.to) - s.size(p.relation, p.whole.from); ; {
 		tag, err := s.conn.Exec(ctx, fmt.Sprintf("move forward %d in warm", rows))
 		if err != nil {
 			return err
@@ -73,8 +77,8 @@ func (s *warmSession) move(ctx context.Context, p piece) error {
 			read = left
 		}
 		left -= read
-		s.meter.count(p, read*s.blockSize)
-		if err := s.meter.pace.wait(ctx, read*s.blockSize); err != nil || last {
+		s.meter.count(p, read)
+		if err := s.meter.pace.wait(ctx, read); err != nil || last {
 			return err
 		}
 	}
@@ -82,7 +86,8 @@ func (s *warmSession) move(ctx context.Context, p piece) error {
 
 // indexQuery reads a B-tree in its order: that of its operator classes and
 // collations, ascending by their strategy 1 and descending by 5.
-func (s *warmSession) indexQuery(ctx context.Context, r *warmRelation) (string, error) {
+func (s *warmSession) indexQuery(ctx context.Context, p piece) (string, error) {
+	r := p.relation
 	var keys []string
 	var where string
 	err := s.conn.QueryRow(ctx, `
@@ -102,9 +107,11 @@ func (s *warmSession) indexQuery(ctx context.Context, r *warmRelation) (string, 
 	if err != nil {
 		return "", err
 	}
-	query := "select from only " + Quote(r.Schema, r.Table)
-	if where != "" {
-		query += " where " + where
+	query := "select from only " + Quote(r.Schema, r.Table) + " where true"
+	for _, condition := range []string{where, p.where} {
+		if condition != "" {
+			query += " and (" + condition + ")"
+		}
 	}
 	return query + " order by " + strings.Join(keys, ", "), nil
 }

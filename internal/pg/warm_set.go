@@ -36,6 +36,9 @@ type warmRelation struct {
 	// also are the relations that are read with this one, by their size; 0
 	// where each is read by itself.
 	also int64
+	// parts are conditions for parts of about one size that are read by
+	// themselves; none where it is read at once.
+	parts []string
 }
 
 // heat is how often each of its blocks was accessed. The catalogs are hotter

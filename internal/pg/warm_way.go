@@ -81,15 +81,16 @@ func chooseWay(ctx context.Context, conn *pgx.Conn) (y warmWay, err error) {
 // blocks tells whether any block of any relation can be read by itself.
 func (y warmWay) blocks() bool { return y.prewarm != "" }
 
-// whole tells whether the relation can only be read at once, from its
-// beginning to its end.
+// whole tells whether the relation, or a part of it, is read row by row from
+// its beginning to its end.
 func (y warmWay) whole(r *warmRelation) bool {
 	return !y.blocks() && (r.Kind == "i" || r.also > 0)
 }
 
 // warmSettings let nothing wait for long, and scans read what they are meant to.
 func warmSettings() map[string]string {
-	return map[string]string{"lock_timeout": "10s", "max_parallel_workers_per_gather": "0", "cursor_tuple_fraction": "1", "jit": "off"}
+	return map[string]string{"lock_timeout": "10s", "max_parallel_workers_per_gather": "0", "cursor_tuple_fraction": "1",
+		"jit": "off", "constraint_exclusion": "off", "enable_tidscan": "on"}
 }
 
 // units are the relations that are read by themselves: by scans a TOAST table
@@ -106,7 +107,9 @@ func (y warmWay) units(all []*warmRelation) []*warmRelation {
 	}
 	return slices.DeleteFunc(all, func(r *warmRelation) bool {
 		if table := tables[[2]string{r.Schema, r.Table}]; r.TOAST && table != nil {
-			table.also += r.Blocks
+			if r.Kind != "i" || r.Blocks > 1 { // the index of an empty TOAST table has one
+				table.also += r.Blocks
+			}
 			table.Fetched += r.Fetched
 		}
 		return r.TOAST
