@@ -20,9 +20,9 @@ import (
 
 // suspects are the rows of a pair that differed when it was last read.
 type suspects struct {
-	room int64
-	seed maphash.Seed // of the versions' hashes
-	rows map[string]*suspect
+	size, room int64        // bytes, in all and left
+	seed       maphash.Seed // of the versions' hashes
+	rows       map[string]*suspect
 	// over tells that they were too many to keep: all rows are suspected.
 	over bool
 	// before are those of the look before this one; nil at the first.
@@ -37,12 +37,12 @@ type suspect struct {
 }
 
 func newSuspects(room int64) *suspects {
-	return &suspects{room: room, seed: maphash.MakeSeed(), rows: map[string]*suspect{}}
+	return &suspects{size: room, room: room, seed: maphash.MakeSeed(), rows: map[string]*suspect{}}
 }
 
 // again are the suspects of the next look.
 func (s *suspects) again() *suspects {
-	return &suspects{room: s.room, seed: s.seed, rows: map[string]*suspect{}, before: s}
+	return &suspects{size: s.size, room: s.size, seed: s.seed, rows: map[string]*suspect{}, before: s}
 }
 
 // ofSuspect is about what a suspect takes in memory beyond its name.
@@ -212,7 +212,7 @@ func (p *pair) settled(t Tally, found []Difference) {
 func (p *pair) look(old *pair) {
 	p.again = old
 	if p.keys != old.keys || !old.both() { // its rows have no names, or others
-		p.suspects = newSuspects(old.suspects.room)
+		p.suspects = newSuspects(old.suspects.size)
 		return
 	}
 	p.suspects = old.suspects.again()

@@ -95,7 +95,14 @@ func TestSuspects(t *testing.T) {
 			}
 		}
 	}
-	s := newSuspects(0)
+	s := newSuspects(ofSuspect + 1)
+	for _, row := range []string{"1\ta", "2\ta", "3\ta"} {
+		s.counts(p, []byte(row), nil)
+	}
+	if next := s.again(); !next.counts(p, []byte("4\ta"), nil) || next.over || next.again().counts(p, []byte("5\ta"), nil) {
+		t.Error("once there were too many suspects, few are too many")
+	}
+	s = newSuspects(0)
 	if !s.counts(p, []byte("1\ta"), nil) || !s.over || !s.again().counts(p, []byte("2\tb"), nil) {
 		t.Error("suspects that are too many to keep do not count")
 	}
