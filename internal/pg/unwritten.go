@@ -98,8 +98,10 @@ const sequenceDigest = `
 // UnwrittenSince tells whether nothing at all was committed to the database
 // since the mark was taken, and why it says so. Without any transaction in the
 // whole cluster that is proved by the transaction counter; where other
-// databases or ANALYZE moved that, the counters of each table decide, after
-// the time that they may lag behind (11 s). In doubt the answer is false.
+// databases or ANALYZE moved that, the counters of each table decide, once the
+// sessions of this database that did anything since the mark have ended, or
+// after the time that their reports may lag behind (11 s). In doubt the answer
+// is false.
 //
 // Whoever goes on reading must take the new snapshot first and ask then, on
 // another session: conn must not be inside a transaction.
@@ -116,7 +118,12 @@ func UnusedSince(ctx context.Context, conn *pgx.Conn, mark FreezeMark) (unused b
 func sinceMark(ctx context.Context, conn *pgx.Conn, mark FreezeMark, written func(now, old FreezeMark) string) (bool, string, error) {
 	late := time.NewTimer(statsLag)
 	defer late.Stop()
+	sessions := owing{conn: conn}
 	for lagging := true; ; {
+		told, err := sessions.told(ctx, mark.TakenAt)
+		if err != nil {
+			return false, "", err
+		}
 		now, err := TakeMark(ctx, conn)
 		if err != nil {
 			return false, "", err
@@ -127,7 +134,7 @@ func sinceMark(ctx context.Context, conn *pgx.Conn, mark FreezeMark, written fun
 		if now.silentSince(mark) {
 			return true, fmt.Sprintf("no transaction ended in the cluster since %s", clock(mark.TakenAt)), nil
 		}
-		if !lagging {
+		if told || !lagging {
 			return true, fmt.Sprintf("transactions ended in the cluster since %s, but no row counter and no sequence of this database moved", clock(mark.TakenAt)), nil
 		}
 		select {

@@ -34,7 +34,8 @@ writes are refused by the server (SQLSTATE 25006).
 
 Then evac watches for ` + "`settle`" + `. If no transaction ended in the whole cluster, nothing was written: that is the proof. Where other databases of the
 same cluster, or ANALYZE, use transactions of their own, the counters of inserted, updated and deleted rows of every table and the state of
-every sequence must stand still instead; that takes 11 seconds more, because sessions may report that late. (Before PostgreSQL 15 these
+every sequence must stand still instead. A session that did anything since may report what it wrote as much as 11 seconds later, or when it ends: evac
+waits for those, and if there are none it waits for nothing. (Before PostgreSQL 15 these
 counters can lose reports, so there the first way is the stronger one.)
 
 A client that sets its own transactions to read write is not refused by a default. It is found by the proof, the step fails and names user,
