@@ -183,7 +183,7 @@ stage "move" {
     why     = "the rest of the log to its exact end, sequences, the way home; then the new database is open"
     from    = var.old_db
     to      = var.new_db
-    timeout = "2m"
+    timeout = "5m"
   }
 }
 

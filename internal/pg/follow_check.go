@@ -69,7 +69,7 @@ func (f *follower) survey(ctx context.Context, s *FollowSurvey) error {
 	if err != nil {
 		return err
 	}
-	s.Warnings = append(append(s.Warnings, s.Copy.Warnings...), rest.warnings()...)
+	s.Warnings = append(append(s.Warnings, s.Copy.Warnings...), rest.warnings(nil)...)
 	return nil
 }
 

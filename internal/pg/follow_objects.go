@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 )
 
 // objectsCompared is how many large objects one query compares.
@@ -67,16 +68,18 @@ func differentObjects(ctx context.Context, from, to *end, oids []uint32) ([]uint
 	if min(from.version, to.version) < firstSHA {
 		hash = "md5"
 	}
-	here, err := digestObjects(ctx, from, oids, hash)
-	if err != nil {
-		return nil, err
-	}
-	common, err := readOIDs(ctx, to.conn, "select oid from pg_catalog.pg_largeobject_metadata where oid = any($1::oid[])", oids)
-	if err != nil {
-		return nil, fmt.Errorf("list large objects of %s: %w", to.side, err)
-	}
-	there, err := digestObjects(ctx, to, common, hash)
-	if err != nil {
+	var here, there map[uint32]string
+	group, both := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { here, err = digestObjects(both, from, oids, hash); return err })
+	group.Go(func() error {
+		common, err := readOIDs(both, to.conn, "select oid from pg_catalog.pg_largeobject_metadata where oid = any($1::oid[])", oids)
+		if err != nil {
+			return fmt.Errorf("list large objects of %s: %w", to.side, err)
+		}
+		there, err = digestObjects(both, to, common, hash)
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(oids), func(oid uint32) bool { return here[oid] == there[oid] }), nil

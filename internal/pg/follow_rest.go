@@ -29,6 +29,13 @@ type relationName struct{ Schema, Name string }
 
 func (r relationName) quoted() string { return Quote(r.Schema, r.Name) }
 
+func quotedNames(list []relationName) (names []string) {
+	for _, r := range list {
+		names = append(names, r.quoted())
+	}
+	return names
+}
+
 const unloggedQuery = `
 	select n.nspname, c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 	where c.relkind = 'r' and c.relpersistence = 'u' and n.nspname not in ('information_schema', 'evac_ledger') and n.nspname !~ '^pg_' order by c.oid`
@@ -69,26 +76,31 @@ func (e *end) rest(ctx context.Context) (r rest, err error) {
 	return r, nil
 }
 
-// warnings say what of it takes time at the switch.
-func (r rest) warnings() (list []string) {
+// warnings say what of it takes time at the switch, where refreshed are the
+// views that the source has refreshed itself.
+func (r rest) warnings(refreshed []relationName) (list []string) {
 	if len(r.Unlogged) > 0 {
 		list = append(list, fmt.Sprintf("%d unlogged tables (%s) are not replicated: they are copied again at the switch, while nobody can write", len(r.Unlogged), humanize.IBytes(uint64(r.UnloggedBytes))))
 	}
 	if r.Objects > 0 {
 		list = append(list, fmt.Sprintf("%d large objects (%s) are not replicated: they are compared at the switch, while nobody can write, and those that changed copied again", r.Objects, humanize.IBytes(uint64(r.ObjectBytes))))
 	}
-	if len(r.Views) > 0 {
-		list = append(list, fmt.Sprintf("%d materialized views are refreshed at the switch, while nobody can write", len(r.Views)))
+	if len(refreshed) > 0 {
+		list = append(list, fmt.Sprintf("%d materialized views were refreshed on the source since the copy, and are on the target at the switch, while nobody can write: %s", len(refreshed), some(quotedNames(refreshed))))
 	}
 	return list
 }
 
-// carried is how much of the rest was brought over.
-type carried struct{ Sequences, Objects, Unlogged, Views int }
+// carried is how much of the rest was brought over, and which views were not.
+type carried struct {
+	Sequences, Objects, Unlogged, Views int
+	Kept                                []relationName
+}
 
 // carry brings the rest over from one end to the other. Nobody may write to
-// either.
-func carry(ctx context.Context, from, to *end, note func(string)) (c carried, err error) {
+// either. Views are refreshed but for those that the giving end has not
+// refreshed since the old prints.
+func carry(ctx context.Context, from, to *end, old map[string]string, note func(string)) (c carried, err error) {
 	r, err := from.rest(ctx)
 	if err != nil {
 		return c, err
@@ -112,13 +124,17 @@ func carry(ctx context.Context, from, to *end, note func(string)) (c carried, er
 	if c.Objects, err = carryObjects(ctx, from, to, note); err != nil {
 		return c, err
 	}
-	for _, view := range r.Views {
+	refreshed, kept, err := from.refreshedSince(ctx, r.Views, old)
+	if err != nil {
+		return c, err
+	}
+	for _, view := range refreshed {
 		note("refreshing " + view.quoted())
 		if err := run(ctx, to.conn, "refresh materialized view "+view.quoted()); err != nil {
 			return c, fmt.Errorf("refresh materialized view %s on %s: %w", view.quoted(), to.side, err)
 		}
-		c.Views++
 	}
+	c.Views, c.Kept = len(refreshed), kept
 	return c, nil
 }
 

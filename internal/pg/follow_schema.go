@@ -26,6 +26,8 @@ type schemaPrint struct {
 	Files string `json:"files,omitempty"`
 	// Classes has a digest for each class of objects: "table", "index" …
 	Classes map[string]string `json:"classes"`
+	// Views are the materialized views as refreshPrints reads them.
+	Views map[string]string `json:"views,omitempty"`
 }
 
 // tableColumns are the columns of the users' tables with the transaction that
@@ -53,7 +55,10 @@ func takePrint(ctx context.Context, conn *pgx.Conn) (p schemaPrint, err error) {
 	if err != nil {
 		return p, fmt.Errorf("read files of tables: %w", err)
 	}
-	p.Classes, err = digestClasses(ctx, conn, version)
+	if p.Classes, err = digestClasses(ctx, conn, version); err != nil {
+		return p, err
+	}
+	p.Views, err = refreshPrints(ctx, conn)
 	return p, err
 }
 

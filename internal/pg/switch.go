@@ -27,7 +27,8 @@ type SwitchOptions struct {
 	FromReach, ToReach secret.DSN
 	// WayHome builds the way home.
 	WayHome bool
-	// Count counts the rows of every table on both sides before the opening.
+	// Count counts the rows of every table on both sides, before the opening and
+	// before going home is done.
 	Count bool
 	// Drain bounds the wait for what is not applied yet.
 	Drain time.Duration
@@ -46,6 +47,9 @@ type SwitchState struct {
 	// Opens are the settings by which the follower is closed to writers, with
 	// their old values.
 	Opens []FreezeChange `json:"opens,omitempty"`
+	// Views are the source's materialized views as they were when the target's
+	// were filled.
+	Views map[string]string `json:"views,omitempty"`
 	// Drained is the position of the source's log up to which all is applied.
 	Drained string `json:"drained,omitempty"`
 	// Home tells that the way home stands, Schema what the new primary's
@@ -53,8 +57,10 @@ type SwitchState struct {
 	Home   bool        `json:"home,omitempty"`
 	Schema schemaPrint `json:"schema,omitzero"`
 	// Opening is saved before users may write; Left is the mark from before.
-	Opening bool        `json:"opening,omitempty"`
-	Left    *FreezeMark `json:"left,omitempty"`
+	Opening bool `json:"opening,omitempty"`
+	// Ready is what was done before the opening.
+	Ready SwitchResult `json:"ready,omitzero"`
+	Left  *FreezeMark  `json:"left,omitempty"`
 	// Returned tells that all that users wrote is home.
 	Returned bool          `json:"returned,omitempty"`
 	Result   *SwitchResult `json:"result,omitempty"`
@@ -64,13 +70,21 @@ type SwitchState struct {
 type SwitchResult struct {
 	// Drained is the position of the source's log up to which all is applied.
 	Drained string `json:"drained"`
-	// DrainTime is how long that took, Time the whole switch.
+	// DrainTime is how long that took, EndTime to end the following, CarryTime
+	// to bring over what it does not carry, HomeTime to build the way home, and
+	// Time the whole switch.
 	DrainTime time.Duration `json:"drain_time"`
+	EndTime   time.Duration `json:"end_time"`
+	CarryTime time.Duration `json:"carry_time"`
+	HomeTime  time.Duration `json:"home_time"`
 	Time      time.Duration `json:"time"`
 	Sequences int           `json:"sequences"`
 	Objects   int           `json:"objects"`
 	Unlogged  int           `json:"unlogged"`
-	Views     int           `json:"views"`
+	// Views counts the materialized views that were refreshed; Kept names, in
+	// quotes, those that hold what the copy gave them.
+	Views int      `json:"views"`
+	Kept  []string `json:"kept,omitempty"`
 	// Home names the replication of the way home, "" if there is none.
 	Home     string   `json:"home,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
@@ -82,6 +96,8 @@ type switcher struct {
 	source, target *end
 	// forward is the following, home the way back.
 	forward, home replication
+	// print is the new primary's schema, if this call has read it.
+	print *schemaPrint
 }
 
 func openSwitcher(ctx context.Context, o SwitchOptions) (*switcher, error) {
@@ -155,7 +171,7 @@ func Switch(ctx context.Context, o SwitchOptions) (result SwitchResult, err erro
 	}
 	op := fmt.Sprintf("switch to %s", o.To)
 	if !s.State.Opening { // later users may have written
-		result, err = s.prepare(ctx)
+		s.State.Ready, err = s.prepare(ctx)
 	}
 	if err = errors.Join(err, s.close(ctx)); err != nil {
 		return result, fault.Wrap(fault.KindOf(err), op, err, "")
@@ -163,6 +179,7 @@ func Switch(ctx context.Context, o SwitchOptions) (result SwitchResult, err erro
 	if err := s.open(ctx); err != nil {
 		return result, fault.Wrap(fault.KindOf(err), op, err, "")
 	}
+	result = s.State.Ready
 	result.Time = time.Since(began)
 	s.State.Result = &result
 	return result, s.save(ctx)
@@ -173,36 +190,36 @@ func (s *switcher) prepare(ctx context.Context) (result SwitchResult, err error)
 	if err := s.begin(ctx); err != nil {
 		return result, err
 	}
-	s.Progress.Note("applying the rest of the source's log")
-	began := time.Now()
-	if err := s.drain(ctx, &result); err != nil {
-		return result, err
-	}
-	result.Drained, result.DrainTime = s.State.Drained, time.Since(began)
-	if err := s.forward.dismantle(ctx); err != nil {
-		return result, err
-	}
-	c, err := carry(ctx, s.source, s.target, s.Progress.Note)
-	if err != nil {
-		return result, err
-	}
-	result.Sequences, result.Objects, result.Unlogged, result.Views = c.Sequences, c.Objects, c.Unlogged, c.Views
-	if s.Count {
-		s.Progress.Note("counting rows")
-		if err := countBoth(ctx, s.From, s.To, s.Jobs); err != nil {
+	for _, part := range []struct {
+		took *time.Duration
+		do   func(context.Context, *SwitchResult) error
+	}{
+		{&result.DrainTime, s.drain},
+		{&result.EndTime, func(ctx context.Context, _ *SwitchResult) error { return s.forward.dismantle(ctx) }},
+		{&result.CarryTime, s.carry},
+		{&result.HomeTime, s.buildHome},
+	} {
+		began := time.Now()
+		if err := part.do(ctx, &result); err != nil {
 			return result, err
 		}
-	}
-	if err := s.quiet(ctx); err != nil {
-		return result, err
-	}
-	if s.WayHome {
-		if err := s.buildHome(ctx); err != nil {
-			return result, err
-		}
-		result.Home = s.home.name
+		*part.took = time.Since(began)
 	}
 	return result, nil
+}
+
+// carry brings over what replication does not, and wants the source frozen
+// still.
+func (s *switcher) carry(ctx context.Context, result *SwitchResult) error {
+	c, err := carry(ctx, s.source, s.target, s.State.Views, s.Progress.Note)
+	if err != nil {
+		return err
+	}
+	result.Sequences, result.Objects, result.Unlogged, result.Views, result.Kept = c.Sequences, c.Objects, c.Unlogged, c.Views, quotedNames(c.Kept)
+	if err := s.count(ctx, s.From, s.To); err != nil {
+		return err
+	}
+	return s.quiet(ctx)
 }
 
 // begin finds the follower and saves what is known of it.
@@ -219,6 +236,6 @@ func (s *switcher) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.State.Follow, s.State.Opens = name, note.Opens
+	s.State.Follow, s.State.Opens, s.State.Views = name, note.Opens, note.Schema.Views
 	return s.save(ctx)
 }

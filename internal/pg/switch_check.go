@@ -24,6 +24,10 @@ type SwitchPlan struct {
 // that is wrong at once. A target that is not there yet, or does not follow yet,
 // is no fault: the steps before see to that. Whether the servers reach each
 // other for the way home is tried in transactions that are rolled back.
+//
+// Once the source is frozen every moment counts: then neither the way home is
+// tried nor the schemas are compared. The switch itself does that, and if the
+// way home cannot be built nobody has written, and undo follows again.
 func PlanSwitch(ctx context.Context, o SwitchOptions) (plan SwitchPlan, err error) {
 	s, err := openSwitcher(ctx, o)
 	if err != nil {
@@ -36,7 +40,11 @@ func PlanSwitch(ctx context.Context, o SwitchOptions) (plan SwitchPlan, err erro
 		plan.Follow = o.State.Follow
 		return plan, nil
 	}
-	if s.WayHome {
+	frozen, err := s.frozen(ctx)
+	if err != nil {
+		return plan, err
+	}
+	if s.WayHome && !frozen {
 		s.name(followPrefix)
 		err := errors.Join(checkWay(ctx, s.target, s.source), s.source.needOwner(ctx))
 		if err == nil {
@@ -46,7 +54,8 @@ func PlanSwitch(ctx context.Context, o SwitchOptions) (plan SwitchPlan, err erro
 			return plan, fault.Wrap(fault.KindOf(err), op+": the way home, on which the new primary is the source and the old one the target", err,
 				"way_home = false goes without it; there is then no way back once users have written")
 		}
-	} else {
+	}
+	if !s.WayHome {
 		plan.Warnings = append(plan.Warnings, "there is no way home: once users have written to the new primary, going back would lose that")
 	}
 	plan.Follow, err = s.find(ctx)
@@ -58,10 +67,19 @@ func PlanSwitch(ctx context.Context, o SwitchOptions) (plan SwitchPlan, err erro
 		return plan, nil
 	}
 	s.name(plan.Follow)
-	return plan, fault.Wrap(fault.Failed, op, s.survey(ctx, &plan), "")
+	return plan, fault.Wrap(fault.Failed, op, s.survey(ctx, &plan, frozen), "")
 }
 
-func (s *switcher) survey(ctx context.Context, plan *SwitchPlan) error {
+// frozen tells whether the source's settings are those of a freeze.
+func (s *switcher) frozen(ctx context.Context) (bool, error) {
+	z, err := s.source.freezer(ctx)
+	if err != nil {
+		return false, err
+	}
+	return z.settingsStand(ctx, FreezeOptions{}) == nil, ctx.Err()
+}
+
+func (s *switcher) survey(ctx context.Context, plan *SwitchPlan, frozen bool) error {
 	watch := lagWatch{stream: &s.forward}
 	var err error
 	if plan.Lag, err = watch.look(ctx); err != nil {
@@ -71,10 +89,17 @@ func (s *switcher) survey(ctx context.Context, plan *SwitchPlan) error {
 	if err != nil {
 		return err
 	}
-	plan.Warnings = append(plan.Warnings, r.warnings()...)
 	note, err := s.forward.note(ctx)
 	if err != nil {
 		return err
+	}
+	refreshed, _, err := s.source.refreshedSince(ctx, r.Views, note.Schema.Views)
+	if err != nil {
+		return err
+	}
+	plan.Warnings = append(plan.Warnings, r.warnings(refreshed)...)
+	if frozen {
+		return nil
 	}
 	change, err := s.forward.changedSince(ctx, note.Schema)
 	if err != nil {
@@ -127,6 +152,15 @@ func writeTaken(ctx context.Context, dsn secret.DSN) (err error) {
 		return nil
 	}
 	return fmt.Errorf("try to write to the new primary: %w", err)
+}
+
+// count counts the rows of both sides, if that is asked for.
+func (s *switcher) count(ctx context.Context, from, to secret.DSN) error {
+	if !s.Count {
+		return nil
+	}
+	s.Progress.Note("counting rows")
+	return countBoth(ctx, from, to, s.Jobs)
 }
 
 // countBoth wants as many rows in every table of either side.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
 )
@@ -25,52 +27,74 @@ func (s *switcher) quiet(ctx context.Context) error {
 	return err
 }
 
-// drain waits until the target has everything. Once that is saved, the source
-// says no more that the target does not have.
+// drain waits until the target has everything, and looks at the schemas
+// meanwhile. Once that is saved, the source says no more that the target does
+// not have.
 func (s *switcher) drain(ctx context.Context, result *SwitchResult) error {
-	if s.State.Drained != "" {
+	if result.Drained = s.State.Drained; result.Drained != "" {
 		return nil
 	}
+	s.Progress.Note("applying the rest of the source's log")
 	if err := s.forward.whole(ctx); err != nil {
 		return err
 	}
-	lsn, err := s.forward.drain(ctx, s.Drain)
-	if err != nil {
+	group, both := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { result.Drained, err = s.forward.drain(both, s.Drain); return err })
+	group.Go(func() error { return s.unchanged(both, result) })
+	if err := group.Wait(); err != nil {
 		return err
 	}
-	if err := s.unchanged(ctx, result); err != nil {
-		return err
-	}
-	s.State.Drained = lsn
+	s.State.Drained = result.Drained
 	return s.save(ctx)
 }
 
 // unchanged refuses a source whose schema was changed while it was followed.
-// The state of the follow step is not ours: the follower itself is compared.
-func (s *switcher) unchanged(ctx context.Context, result *SwitchResult) error {
-	note, err := s.forward.note(ctx)
+// The state of the follow step is not ours: the follower itself is compared. It
+// works with sessions of its own, while the source is frozen and nobody may
+// write to the target.
+func (s *switcher) unchanged(ctx context.Context, result *SwitchResult) (err error) {
+	look := replication{name: s.forward.name}
+	if look.publisher, look.subscriber, err = openEnds(ctx, s.From, s.To); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, look.publisher.close(ctx), look.subscriber.close(ctx)) }()
+	note, err := look.note(ctx)
 	if err != nil {
 		return err
 	}
-	change, err := s.forward.changedSince(ctx, note.Schema)
+	change, err := look.changedSince(ctx, note.Schema)
 	if err != nil {
 		return err
 	}
 	result.Warnings = append(result.Warnings, change.Warnings...)
-	return change.refusal(Source, Target)
+	if err := change.refusal(Source, Target); err != nil || !s.WayHome {
+		return err
+	}
+	print, err := takePrint(ctx, look.subscriber.conn)
+	s.print = &print
+	return err
 }
 
 // buildHome makes the way home. The slot stands before anybody may write to
 // the new primary, and both sides are the same, so that nothing is missed and
 // nothing sent twice.
-func (s *switcher) buildHome(ctx context.Context) (err error) {
+func (s *switcher) buildHome(ctx context.Context, result *SwitchResult) error {
+	if !s.WayHome {
+		return nil
+	}
+	result.Home = s.home.name
 	if s.State.Home {
 		return nil
 	}
 	s.Progress.Note("building the way home")
-	if s.State.Schema, err = takePrint(ctx, s.target.conn); err != nil {
-		return err
+	if s.print == nil { // an earlier call has drained
+		print, err := takePrint(ctx, s.target.conn)
+		if err != nil {
+			return err
+		}
+		s.print = &print
 	}
+	s.State.Schema = *s.print
 	if err := s.home.dismantle(ctx); err != nil {
 		return err
 	}

@@ -70,11 +70,11 @@ func (s *switcher) bringHome(ctx context.Context) error {
 	if err := s.homeUnchanged(ctx); err != nil {
 		return err
 	}
-	if _, err := carry(ctx, s.target, s.source, s.Progress.Note); err != nil {
+	// All views: what users saw here is newer than what the old primary holds.
+	if _, err := carry(ctx, s.target, s.source, nil, s.Progress.Note); err != nil {
 		return err
 	}
-	s.Progress.Note("counting rows")
-	if err := countBoth(ctx, s.To, s.From, s.Jobs); err != nil {
+	if err := s.count(ctx, s.To, s.From); err != nil {
 		return err
 	}
 	s.State.Returned = true
@@ -175,5 +175,6 @@ func (s *switcher) followAgain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	print.Views = nil // those of the source may be newer now
 	return s.forward.subscribe(ctx, followNote{Opens: s.State.Opens, Schema: print})
 }

@@ -33,6 +33,9 @@ type VerifyOptions struct {
 	Memory int64
 	// Select says which part of the databases is compared.
 	Select Selection
+	// KeptViews are patterns of materialized views whose rows are not compared,
+	// because the target's are known to be of another moment than the source's.
+	KeptViews []string
 	// Only leaves out the other half: OnlyRows, OnlyObjects, or "" for both.
 	Only string
 	// Rechecks is how often what differs is read again before it counts,
@@ -145,6 +148,9 @@ func openVerifier(ctx context.Context, source, target secret.DSN, o VerifyOption
 	}
 	if err == nil {
 		err = v.leaveOut(ctx)
+	}
+	if err == nil {
+		err = v.keepViews()
 	}
 	if err != nil {
 		return nil, errors.Join(err, v.close(ctx))

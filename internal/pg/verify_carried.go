@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // While the target follows the source by logical replication, only rows of
@@ -35,5 +36,38 @@ func (r *reading) condition(meant Filter) string {
 	if r.carried {
 		sql += " and c.relkind = 'r' and c.relpersistence = 'p'"
 	}
+	if r.kept != "" {
+		sql += " and not " + r.kept
+	}
 	return sql
+}
+
+// keepViews leaves the rows of the kept views out on both sides.
+func (v *verifier) keepViews() error {
+	if len(v.KeptViews) == 0 {
+		return nil
+	}
+	kept, err := Selection{Tables: v.KeptViews}.Filter()
+	if err != nil {
+		return err
+	}
+	for _, r := range v.readings() {
+		r.kept = "(c.relkind = 'm' and " + kept.SQL("n.nspname", "c.relname") + ")"
+	}
+	return nil
+}
+
+// keptNote names the views that keepViews leaves out, "" if there are none.
+func (v *verifier) keptNote(ctx context.Context) (string, error) {
+	if v.target.kept == "" {
+		return "", nil
+	}
+	names, err := texts(ctx, v.target.conn, "select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where "+v.target.kept+" order by 1")
+	if err != nil {
+		return "", fmt.Errorf("list kept views of %s: %w", v.target.side, err)
+	}
+	if len(names) == 0 {
+		return "", nil
+	}
+	return "rows of these materialized views are not compared, as asked for: " + strings.Join(names, ", "), nil
 }

@@ -90,6 +90,13 @@ func (v *verifier) notes(ctx context.Context) (notes []string, err error) {
 	if v.target.carried {
 		notes = append(notes, leftOut)
 	}
+	kept, err := v.keptNote(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if kept != "" {
+		notes = append(notes, kept)
+	}
 	if v.Only == OnlyRows || !v.meant.Outside() {
 		return notes, nil
 	}

@@ -23,6 +23,8 @@ type reading struct {
 	roach *roach
 	// carried limits it to what logical replication carries.
 	carried bool
+	// kept is the SQL of views whose rows are not compared, "" none.
+	kept string
 	// moment is the statement by which a session reads at it.
 	moment string
 }

@@ -47,7 +47,7 @@ identity on the source for the time being (undo puts it back), which is slow for
 ` + "`alter table … replica identity default`" + ` puts it back.
 
 **What replication does not carry** is brought over by postgres_switch while nobody writes: sequences, unlogged tables, large objects that changed; materialized
-views are refreshed. Changes of the schema are not carried: do not change it meanwhile. If it was changed, the switch refuses and names what; make the same
+views that the source has refreshed since the copy are refreshed. Changes of the schema are not carried: do not change it meanwhile. If it was changed, the switch refuses and names what; make the same
 change on the target, or undo and follow again. PostgreSQL 10 does
 not replicate TRUNCATE: a table that was truncated there is refused at the switch. Triggers that are ENABLE ALWAYS or REPLICA would fire on both sides and are refused.
 

@@ -30,13 +30,18 @@ The source must be frozen (postgres_freeze), and the target follow it (postgres_
 
 1. The target takes in the rest, to the exact end of the source's log; that position, confirmed by the target as flushed to its disk, is the proof.
 2. The following ends: subscription, slot and publication are dropped.
-3. What replication does not carry is brought over: sequences, unlogged tables, large objects that changed; materialized views are refreshed.
+3. What replication does not carry is brought over: sequences, unlogged tables, large objects that changed. Materialized views that the source
+   has refreshed since the copy are refreshed; the others, whose contents on the target are newer than the source's, stay as they are and are named
+   in ` + "`kept_views`" + `: refresh them when it suits you, and name them to a postgres_verify that compares them.
    With ` + "`count`" + ` the rows of every table are counted on both sides. That each row is the same is for postgres_verify to prove.
 4. **The way home** is built: from now on the old database receives whatever is written to the new one. It stays read-only for everybody else.
 5. The new database is opened to writers.
 
+A check while the source is frozen does not try the way home again and leaves the comparison of the schemas to the switch: check before you freeze, as
+` + "`evac check` and `evac run`" + ` do.
+
 **Undo goes home**: the new database is frozen with the same proof as postgres_freeze, the old one takes in all that users wrote, to the exact end of the log,
-sequences, large objects and the rest come back too, rows are counted on both sides, and the new one follows the old one again. Nothing that was
+sequences, large objects and the rest come back too, all materialized views are refreshed, and the new one follows the old one again. Nothing that was
 acknowledged is lost. The undo of postgres_freeze then opens the old one. Undo refuses, before it stops anybody, if the schema of the new database
 was changed meanwhile, and names what.
 
@@ -55,8 +60,8 @@ type Switch struct {
 	WayHome          bool          `evac:"way_home" default:"true" doc:"let the old database receive what is written to the new one, so that undo can go back"`
 	SourceFromTarget secret.DSN    `evac:"source_from_target" doc:"connection string of the old database as the new one's server needs it; by default from"`
 	TargetFromSource secret.DSN    `evac:"target_from_source" doc:"connection string of the new database as the old one's server needs it; by default to"`
-	Count            bool          `evac:"count" default:"false" doc:"count the rows of every table on both sides before opening, which takes as long as reading them"`
-	Drain            time.Duration `evac:"drain" default:"1m" doc:"how long the other side may take to apply the rest"`
+	Count            bool          `evac:"count" default:"false" doc:"count the rows of every table on both sides before opening, and before undo ends, which takes as long as reading them"`
+	Drain            time.Duration `evac:"drain" default:"2m" doc:"how long the other side may take to apply the rest; a broken connection is noticed after wal_sender_timeout (1 min)"`
 	Jobs             int           `evac:"jobs" default:"2" doc:"how many tables are counted at once"`
 }
 
@@ -64,11 +69,15 @@ type Switch struct {
 type SwitchOutput struct {
 	LSN          string   `json:"lsn" doc:"position of the old database's log up to which the new one has everything"`
 	DrainMS      int64    `json:"drain_ms" doc:"how long it took to apply the rest"`
+	EndMS        int64    `json:"end_ms" doc:"how long it took to end the following"`
+	CarryMS      int64    `json:"carry_ms" doc:"how long it took to bring over what replication does not carry"`
+	HomeMS       int64    `json:"home_ms" doc:"how long it took to build the way home"`
 	SwitchMS     int64    `json:"switch_ms" doc:"how long the whole switch took"`
 	Sequences    int      `json:"sequences" doc:"sequences that were set"`
 	LargeObjects int      `json:"large_objects" doc:"large objects that were written again"`
 	Unlogged     int      `json:"unlogged" doc:"unlogged tables that were copied again"`
 	Views        int      `json:"views" doc:"materialized views that were refreshed"`
+	KeptViews    []string `json:"kept_views,omitempty" doc:"materialized views that hold what the copy gave them, newer than the old database's: for kept_views of postgres_verify"`
 	WayHome      string   `json:"way_home,omitempty" doc:"name of publication, slot and subscription of the way home"`
 	Warnings     []string `json:"warnings,omitempty" doc:"what to look at"`
 }
@@ -124,7 +133,8 @@ func (s *Switch) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Outp
 	}
 	return SwitchOutput{
 		LSN: r.Drained, DrainMS: r.DrainTime.Milliseconds(), SwitchMS: r.Time.Milliseconds(),
-		Sequences: r.Sequences, LargeObjects: r.Objects, Unlogged: r.Unlogged, Views: r.Views, WayHome: r.Home, Warnings: r.Warnings,
+		EndMS: r.EndTime.Milliseconds(), CarryMS: r.CarryTime.Milliseconds(), HomeMS: r.HomeTime.Milliseconds(),
+		Sequences: r.Sequences, LargeObjects: r.Objects, Unlogged: r.Unlogged, Views: r.Views, KeptViews: r.Kept, WayHome: r.Home, Warnings: r.Warnings,
 	}, nil
 }
 

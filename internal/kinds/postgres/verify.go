@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -44,6 +45,8 @@ are counted; the first ` + "`max_differences`" + ` are listed. Rows are told apa
 null; in a table without either, equal rows are counted. Only if more rows differ than ` + "`memory`" + ` holds do the servers sort the table.
 
 A materialized view is right if it holds what the source's holds, or what its definition gives on the source now: a copy fills it anew.
+After postgres_switch the target's may hold a moment between these two: the switch names such views in its output, and ` + "`kept_views`" + ` leaves their rows
+out, which a note says. Their definitions are compared all the same.
 
 With differences the step fails with exit code 3. A database that is written to meanwhile shows them: freeze it first, or say ` + "`live`" + `. Then what
 differs is only suspected, and those rows are read again by their keys, up to ` + "`rechecks`" + ` times with pauses that double from half a second on. A
@@ -68,6 +71,7 @@ type Verify struct {
 	Tables         []string   `evac:"tables" doc:"patterns of single tables to compare, \"app.orders\""`
 	NotSchemas     []string   `evac:"not_schemas" doc:"patterns of schemas to leave out"`
 	NotTables      []string   `evac:"not_tables" doc:"patterns of tables to leave out"`
+	KeptViews      []string   `evac:"kept_views" doc:"patterns of materialized views whose rows are not compared: kept_views of postgres_switch"`
 	Only           string     `evac:"only" default:"all" enum:"all,rows,objects" doc:"what is compared"`
 	Live           bool       `evac:"live" doc:"the source is written to, and the target follows: what differs is read again before it counts"`
 	Rechecks       int        `evac:"rechecks" default:"6" doc:"how often, if live"`
@@ -83,8 +87,8 @@ const firstRecheck = 500 * time.Millisecond
 func (v *Verify) options() pg.VerifyOptions {
 	o := pg.VerifyOptions{
 		Jobs: v.Jobs, MaxDifferences: v.MaxDifferences, Memory: int64(v.Memory),
-		Select: pg.Selection{Schemas: v.Schemas, Tables: v.Tables, NotSchemas: v.NotSchemas, NotTables: v.NotTables},
-		Wait:   firstRecheck,
+		Select:    pg.Selection{Schemas: v.Schemas, Tables: v.Tables, NotSchemas: v.NotSchemas, NotTables: v.NotTables},
+		KeptViews: v.KeptViews, Wait: firstRecheck,
 	}
 	if v.Only != "all" {
 		o.Only = v.Only
@@ -121,6 +125,9 @@ func (v *Verify) Check(ctx context.Context, _ *step.Env) (step.Plan, error) {
 		Work:    step.Work{Unit: "rows", Total: seen.Rows},
 	}
 	plan.Action("compare", "every row and object of %s is compared with %s", v.To, v.From)
+	if len(v.KeptViews) > 0 {
+		plan.Action("kept views", "rows of materialized views %s are not compared", strings.Join(v.KeptViews, ", "))
+	}
 	plan.Fact("source", "%s, PostgreSQL %s, %d tables, %s", v.From, seen.Source.Version, seen.Source.Tables, humanize.IBytes(uint64(seen.Source.Bytes)))
 	plan.Fact("target", "%s, PostgreSQL %s, %d tables, %s", v.To, seen.Target.Version, seen.Target.Tables, humanize.IBytes(uint64(seen.Target.Bytes)))
 	return plan, nil
