@@ -74,7 +74,7 @@ func (r *reading) readable(ctx context.Context, meant Filter) error {
 	rows, err := r.conn.Query(ctx, fmt.Sprintf(fit(r.conn, `
 		select format('%%I.%%I', n.nspname, c.relname), current_user::text
 		from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-		where c.relkind in ('r', 'm', 'S') and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^(pg|evac)_'
+		where c.relkind in ('r', 'm', 'S') and c.relpersistence <> 't' and n.nspname not in ('information_schema', 'evac_ledger') and n.nspname !~ '^pg_'
 			and (not has_schema_privilege(n.oid, 'usage') or not has_table_privilege(c.oid, 'select')
 				or c.relrowsecurity and row_security_active(c.oid) --[9.5+]
 			) and %s

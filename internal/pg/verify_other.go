@@ -20,7 +20,7 @@ const verifiedSequences = `
 		and w.refclassid = 'pg_catalog.pg_class'::regclass and w.deptype in ('a', 'i')
 	left join pg_catalog.pg_class o on o.oid = w.refobjid
 	left join pg_catalog.pg_namespace os on os.oid = o.relnamespace
-	where c.relkind = 'S' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^(pg|evac)_' and %s
+	where c.relkind = 'S' and c.relpersistence <> 't' and n.nspname not in ('information_schema', 'evac_ledger') and n.nspname !~ '^pg_' and %s
 		and (not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
 			or exists (select from pg_catalog.pg_extension e where c.oid = any(e.extconfig)))
 	order by 1`

@@ -93,7 +93,7 @@ const relationQuery = `
 		select k.relation, e.extcondition[k.place] as filter
 		from pg_catalog.pg_extension e, unnest(e.extconfig) with ordinality k(relation, place)) x on x.relation = c.oid
 	where (c.relkind = 'r' or c.relkind = 'm' and c.relispopulated) and c.relpersistence <> 't'
-		and n.nspname <> 'information_schema' and n.nspname !~ '^(pg|evac)_' and %[2]s
+		and n.nspname not in ('information_schema', 'evac_ledger') and n.nspname !~ '^pg_' and %[2]s
 		and (x.relation is not null or not exists (select from pg_catalog.pg_depend d
 			where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))`
 
