@@ -142,6 +142,10 @@ func (f *follower) follow(ctx context.Context) (result FollowResult, err error) 
 		return result, err
 	}
 	lag, err := f.catchUp(ctx)
+	if err != nil && ctx.Err() == nil { // a change of the schema stops the worker
+		change, why := f.stream.changedSince(ctx, f.State.Schema)
+		err = errors.Join(why, change.refusal(Source, Target), err)
+	}
 	if err != nil {
 		return result, err
 	}

@@ -114,9 +114,14 @@ func carry(ctx context.Context, from, to *end, old map[string]string, note func(
 		return c, fmt.Errorf("set sequences of %s: %w", to.side, err)
 	}
 	c.Sequences = len(sequences)
+	users, err := usersSettings(ctx, from.conn)
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", from.side, err)
+	}
 	if len(r.Unlogged) > 0 {
 		note("copying unlogged tables again")
-		if err := carryUnlogged(ctx, from, to, r.Unlogged); err != nil {
+		zone := map[string]string{timeZone: users[timeZone]}
+		if err := asUsers(ctx, to.conn, zone, func() error { return carryUnlogged(ctx, from, to, r.Unlogged) }); err != nil {
 			return c, err
 		}
 		c.Unlogged = len(r.Unlogged)
@@ -130,7 +135,8 @@ func carry(ctx context.Context, from, to *end, old map[string]string, note func(
 	}
 	for _, view := range refreshed {
 		note("refreshing " + view.quoted())
-		if err := run(ctx, to.conn, "refresh materialized view "+view.quoted()); err != nil {
+		err := asUsers(ctx, to.conn, users, func() error { return run(ctx, to.conn, "refresh materialized view "+view.quoted()) })
+		if err != nil {
 			return c, fmt.Errorf("refresh materialized view %s on %s: %w", view.quoted(), to.side, err)
 		}
 	}

@@ -44,13 +44,13 @@ var looseClasses = map[string]bool{"rights": true, "default rights": true, "comm
 // takePrint reads the catalogs as the session's transaction sees them.
 func takePrint(ctx context.Context, conn *pgx.Conn) (p schemaPrint, err error) {
 	err = conn.QueryRow(ctx, `select txid_snapshot_xmin(txid_current_snapshot()),
-		(select concat_ws(' ', count(*), sum(a.attrelid::int8 * (a.xmin::text::int8 + a.attnum))) `+tableColumns+`)`).Scan(&p.Xmin, &p.Columns)
+		(select concat_ws(' ', count(*), sum(a.attrelid::int8 * (a.xmin::text::numeric + a.attnum))) `+tableColumns+`)`).Scan(&p.Xmin, &p.Columns)
 	if err != nil {
 		return p, fmt.Errorf("read columns: %w", err)
 	}
 	version, err := Version(ctx, conn)
 	if err == nil && version < firstTruncate {
-		err = conn.QueryRow(ctx, "select concat_ws(' ', count(*), sum(c.oid::int8 * c.relfilenode::int8))"+tableFiles).Scan(&p.Files)
+		err = conn.QueryRow(ctx, "select concat_ws(' ', count(*), sum(c.oid::int8 * c.relfilenode::int8::numeric))"+tableFiles).Scan(&p.Files)
 	}
 	if err != nil {
 		return p, fmt.Errorf("read files of tables: %w", err)
@@ -121,6 +121,9 @@ type schemaChange struct {
 	Refused []string
 	// Warnings name what may matter.
 	Warnings []string
+	// Altered are tables, as SQL writes them, whose values may have changed
+	// without a trace in the stream.
+	Altered []string
 }
 
 // changedSince finds out what was changed in the publisher's schema since the
@@ -219,18 +222,48 @@ func differences(class string, here, there map[string]string, from, to Side) []s
 	return list
 }
 
-// altered warns of tables whose columns were written since the print: a change
-// of type may have changed values without a trace in the stream.
+// altered finds tables whose columns were written since the print: a change of
+// type may have changed values without a trace in the stream.
 func (s *replication) altered(ctx context.Context, old schemaPrint, c *schemaChange) error {
 	names, err := s.writtenSince(ctx, "a", tableColumns, old.Xmin)
 	if err != nil {
 		return err
 	}
 	if len(names) > 0 {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("tables were altered on the %s while it was followed: %s; if that changed values, postgres_verify will say so", s.publisher.side, some(names)))
+		c.Altered = names
+		c.Warnings = append(c.Warnings, fmt.Sprintf("tables were altered on the %s while it was followed: %s; their rows are compared while nobody can write", s.publisher.side, some(names)))
 	}
 	return nil
 }
+
+// compareAltered wants the rows of altered tables to be the same on both sides,
+// while nobody writes to either.
+func (s *replication) compareAltered(ctx context.Context, c schemaChange, jobs int) error {
+	if len(c.Altered) == 0 {
+		return nil
+	}
+	result, err := Verify(ctx, s.publisher.dsn, s.subscriber.dsn, VerifyOptions{
+		Jobs: max(jobs, 1), Memory: alteredMemory, Select: Selection{Tables: c.Altered}, Only: OnlyRows,
+		Total: func(int64) {}, Read: func(int64) {}, Found: func(Difference) {},
+	})
+	if err != nil {
+		return fmt.Errorf("compare the tables that were altered: %w", err)
+	}
+	var names []string
+	for _, t := range result.Tables {
+		if t.Class == ClassRow && !t.Equal() { // sequences are set later
+			names = append(names, t.Table)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return fault.New(fault.Different, fmt.Sprintf("tables were altered on the %s while it was followed, which changed values that are not on the %s: %s", s.publisher.side, s.subscriber.side, some(names)),
+		fmt.Sprintf("make the same change of values on the %s (begin with: set default_transaction_read_only = off), then go on; postgres_verify names every row", s.subscriber.side))
+}
+
+// alteredMemory is for naming rows, of which only the count is wanted.
+const alteredMemory = 32 << 20
 
 // refusal is the error of a change that replication did not carry, nil if
 // there is none.

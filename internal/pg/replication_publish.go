@@ -31,8 +31,23 @@ func (t followed) String() string { return t.Schema + "." + t.Name }
 
 // followedQuery lists permanent tables with rows of their own: leaves of
 // partitioned tables, not their roots; of extensions' tables those that hold
-// the user's rows.
+// the user's rows. A type has equality by an operator class, or by those of
+// what it is made of.
 const followedQuery = `
+	with recursive part(type, leaf) as (
+		select distinct a.atttypid, a.atttypid from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+		where c.relkind = 'r' and c.oid >= 16384 and a.attnum > 0 and not a.attisdropped
+		union
+		select p.type, x.leaf from part p join pg_catalog.pg_type t on t.oid = p.leaf cross join lateral (
+			select t.typbasetype where t.typtype = 'd'
+			union all select t.typelem where t.typlen = -1 and t.typelem <> 0
+			union all select a.atttypid from pg_catalog.pg_attribute a where t.typtype = 'c' and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped) x(leaf)),
+	odd(type) as (
+		select p.type from part p join pg_catalog.pg_type t on t.oid = p.leaf
+		where t.typtype = 'b' and not (t.typlen = -1 and t.typelem <> 0) and not exists (
+			select from pg_catalog.pg_opclass o join pg_catalog.pg_am m on m.oid = o.opcmethod
+			where m.amname in ('btree', 'hash') and o.opcdefault and (o.opcintype = t.oid or exists (
+				select from pg_catalog.pg_cast k where k.castsource = t.oid and k.casttarget = o.opcintype and k.castmethod = 'b' and k.castcontext = 'i'))))
 	select n.nspname, c.relname, c.relreplident::text,
 		coalesce((select x.relname from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid where i.indrelid = c.oid and i.indisreplident), ''),
 		case c.relreplident when 'f' then true when 'n' then false
@@ -40,8 +55,7 @@ const followedQuery = `
 			else exists (select from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisprimary and i.indimmediate and i.indisvalid) end,
 		c.relreplident = 'f', pg_has_role(c.relowner, 'usage'), e.config is not null,
 		array(select a.attname::text from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-			and a.atttypid in ('json'::regtype, 'xml'::regtype, 'point'::regtype, 'line'::regtype, 'lseg'::regtype, 'box'::regtype,
-				'path'::regtype, 'polygon'::regtype, 'circle'::regtype, 'txid_snapshot'::regtype) order by a.attnum),
+			and a.atttypid in (select type from odd) order by a.attnum),
 		array(select t.tgname::text from pg_catalog.pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal and t.tgenabled in ('A', 'R') order by 1)
 	from pg_catalog.pg_class c
 	join pg_catalog.pg_namespace n on n.oid = c.relnamespace

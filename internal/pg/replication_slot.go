@@ -37,6 +37,12 @@ func (s *replication) exportSlot(ctx context.Context) (*exportedSlot, error) {
 	if err != nil {
 		return nil, connectFault(ctx, fmt.Sprintf("connect to %s %s for replication", s.publisher.side, s.publisher.dsn), s.publisher.dsn, err)
 	}
+	// The session waits in a transaction for as long as its snapshot is wanted.
+	const patient = `select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings
+		where name in ('statement_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`
+	if _, err := conn.Exec(ctx, patient).ReadAll(); err != nil {
+		return nil, errors.Join(fmt.Errorf("set session of replication on %s: %w", s.publisher.side, err), closeReplication(ctx, conn))
+	}
 	// Old servers know this form only, new ones still know it.
 	results, err := conn.Exec(ctx, "CREATE_REPLICATION_SLOT "+Quote(s.name)+" LOGICAL pgoutput EXPORT_SNAPSHOT").ReadAll()
 	if err == nil && (len(results) != 1 || len(results[0].Rows) != 1 || len(results[0].Rows[0]) < 3) {

@@ -38,12 +38,17 @@ func (s *switcher) drain(ctx context.Context, result *SwitchResult) error {
 	if err := s.forward.whole(ctx); err != nil {
 		return err
 	}
+	var change schemaChange
 	group, both := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { result.Drained, err = s.forward.drain(both, s.Drain); return err })
-	group.Go(func() error { return s.unchanged(both, result) })
+	group.Go(func() (err error) { change, err = s.unchanged(both); return err })
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	if err := s.forward.compareAltered(ctx, change, s.Jobs); err != nil {
+		return err
+	}
+	result.Warnings = append(result.Warnings, change.Warnings...)
 	s.State.Drained = result.Drained
 	return s.save(ctx)
 }
@@ -52,27 +57,25 @@ func (s *switcher) drain(ctx context.Context, result *SwitchResult) error {
 // The state of the follow step is not ours: the follower itself is compared. It
 // works with sessions of its own, while the source is frozen and nobody may
 // write to the target.
-func (s *switcher) unchanged(ctx context.Context, result *SwitchResult) (err error) {
+func (s *switcher) unchanged(ctx context.Context) (change schemaChange, err error) {
 	look := replication{name: s.forward.name}
 	if look.publisher, look.subscriber, err = openEnds(ctx, s.From, s.To); err != nil {
-		return err
+		return change, err
 	}
 	defer func() { err = errors.Join(err, look.publisher.close(ctx), look.subscriber.close(ctx)) }()
 	note, err := look.note(ctx)
 	if err != nil {
-		return err
+		return change, err
 	}
-	change, err := look.changedSince(ctx, note.Schema)
-	if err != nil {
-		return err
+	if change, err = look.changedSince(ctx, note.Schema); err != nil {
+		return change, err
 	}
-	result.Warnings = append(result.Warnings, change.Warnings...)
 	if err := change.refusal(Source, Target); err != nil || !s.WayHome {
-		return err
+		return change, err
 	}
 	print, err := takePrint(ctx, look.subscriber.conn)
 	s.print = &print
-	return err
+	return change, err
 }
 
 // buildHome makes the way home. The slot stands before anybody may write to

@@ -57,7 +57,7 @@ func (s *switcher) bringHome(ctx context.Context) error {
 	if err := s.home.whole(ctx); err != nil {
 		return fault.Wrap(fault.Failed, "the way home does not stand any more", err, "it was ended by postgres_settle, or by hand: skip this step to keep the new primary")
 	}
-	if err := s.homeUnchanged(ctx); err != nil {
+	if _, err := s.homeUnchanged(ctx); err != nil {
 		return err // before anybody is stopped
 	}
 	if err := s.stopWriters(ctx); err != nil {
@@ -67,7 +67,11 @@ func (s *switcher) bringHome(ctx context.Context) error {
 	if _, err := s.home.drain(ctx, s.Drain); err != nil {
 		return err
 	}
-	if err := s.homeUnchanged(ctx); err != nil {
+	change, err := s.homeUnchanged(ctx)
+	if err == nil {
+		err = s.home.compareAltered(ctx, change, s.Jobs)
+	}
+	if err != nil {
 		return err
 	}
 	// All views: what users saw here is newer than what the old primary holds.
@@ -111,12 +115,14 @@ func noWayHome(reason string) error {
 }
 
 // homeUnchanged refuses a new primary whose schema was changed.
-func (s *switcher) homeUnchanged(ctx context.Context) error {
-	change, err := s.home.changedSince(ctx, s.State.Schema)
-	if err != nil {
-		return err
+func (s *switcher) homeUnchanged(ctx context.Context) (change schemaChange, err error) {
+	if change, err = s.home.changedSince(ctx, s.State.Schema); err != nil {
+		return change, err
 	}
-	return change.refusal(Target, Source)
+	for _, text := range change.Warnings {
+		s.Progress.Note(text)
+	}
+	return change, change.refusal(Target, Source)
 }
 
 // stopWriters freezes the new primary, with the same proof as the old one.

@@ -48,7 +48,7 @@ identity on the source for the time being (undo puts it back), which is slow for
 
 **What replication does not carry** is brought over by postgres_switch while nobody writes: sequences, unlogged tables, large objects that changed; materialized
 views that the source has refreshed since the copy are refreshed. Changes of the schema are not carried: do not change it meanwhile. If it was changed, the switch refuses and names what; make the same
-change on the target, or undo and follow again. PostgreSQL 10 does
+change on the target, or undo and follow again. Tables that were altered are compared row by row at the switch, for such a change may rewrite values. PostgreSQL 10 does
 not replicate TRUNCATE: a table that was truncated there is refused at the switch. Triggers that are ENABLE ALWAYS or REPLICA would fire on both sides and are refused.
 
 **The source's disk.** The slot keeps the source's log until the target has it. If it would keep more than ` + "`max_slot`" + `, the step fails; with ` + "`drop_slot`" + ` it drops

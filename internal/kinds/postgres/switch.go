@@ -43,7 +43,7 @@ A check while the source is frozen does not try the way home again and leaves th
 **Undo goes home**: the new database is frozen with the same proof as postgres_freeze, the old one takes in all that users wrote, to the exact end of the log,
 sequences, large objects and the rest come back too, all materialized views are refreshed, and the new one follows the old one again. Nothing that was
 acknowledged is lost. The undo of postgres_freeze then opens the old one. Undo refuses, before it stops anybody, if the schema of the new database
-was changed meanwhile, and names what.
+was changed meanwhile, and names what. If it was changed in the same way on both sides, the rows of tables that were altered are compared one by one.
 
 The way home needs ` + "`wal_level = logical`" + ` on the target, and on the source the right to subscribe (from PostgreSQL 16 on
 pg_create_subscription, before that a superuser or the provider's administrator); the source's server connects to the target. All this is tried at check.
