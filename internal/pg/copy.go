@@ -94,8 +94,10 @@ type copier struct {
 	dump          PgDump
 	kept          []string
 	held          *HeldSnapshot // nil: the snapshot ends with this process
-	filter        Filter
-	pace          pacer
+	// users are the settings with which the source's users compute.
+	users  map[string]string
+	filter Filter
+	pace   pacer
 	// chunksLeft counts the chunks that are not copied yet.
 	chunksLeft atomic.Int64
 }
@@ -185,6 +187,9 @@ func (c *copier) open(ctx context.Context) (err error) {
 	if c.target, err = openTarget(ctx, c.To, c.Token, settings); err != nil {
 		return err
 	}
+	if err := c.target.computeIn(ctx, c.users[timeZone]); err != nil {
+		return err
+	}
 	if c.held, err = c.moment(ctx); err != nil {
 		return err
 	}
@@ -213,7 +218,8 @@ func (c *copier) sourceSettings(ctx context.Context) (map[string]string, error) 
 	if conn.PgConn().ParameterStatus("server_encoding") == "SQL_ASCII" {
 		settings["client_encoding"] = "SQL_ASCII"
 	}
-	return settings, hangUp(ctx, conn)
+	c.users, err = usersSettings(ctx, conn)
+	return settings, errors.Join(err, hangUp(ctx, conn))
 }
 
 // moment is the held snapshot to copy: one that was given, that of an earlier

@@ -21,6 +21,9 @@ type tableFacts struct {
 	// Analyze tells that statistics are gathered by its name: those of a
 	// partition come with its root's.
 	Analyze bool
+	// Reads tells that a CHECK or a generated column calls a function that may
+	// read other tables, whose rows must be there before.
+	Reads bool
 }
 
 // keyFacts is what it needs to know of an index or constraint.
@@ -80,6 +83,20 @@ func readFacts(ctx context.Context, source *pgx.Conn, version int) (facts, error
 	return f, nil
 }
 
+// tablesThatRead are the tables whose CHECK or generated column calls a
+// function of a user's with the words of a query in it.
+const tablesThatRead = `
+	select coalesce(o.conrelid, g.adrelid) from pg_catalog.pg_depend d
+	join pg_catalog.pg_proc p on p.oid = d.refobjid join pg_catalog.pg_language l on l.oid = p.prolang
+	left join pg_catalog.pg_constraint o on d.classid = 'pg_catalog.pg_constraint'::regclass and o.oid = d.objid and o.contype = 'c'
+	left join pg_catalog.pg_attrdef g on d.classid = 'pg_catalog.pg_attrdef'::regclass and g.oid = d.objid and ` + isGenerated + `
+	where d.refclassid = 'pg_catalog.pg_proc'::regclass and l.lanname not in ('internal', 'c')
+		and (p.prosrc ~* '\m(from|execute|perform)\M' or p.prosrc = '') and coalesce(o.conrelid, g.adrelid, 0) <> 0`
+
+// isGenerated tells of an expression g that it fills its column; before 12 none
+// does, and the catalog has no word for it.
+const isGenerated = `exists (select from pg_catalog.pg_attribute a where a.attrelid = g.adrelid and a.attnum = g.adnum and to_json(a)->>'attgenerated' <> '')`
+
 func (f *facts) readTables(ctx context.Context, source *pgx.Conn, version int) error {
 	roots := rootsQuery
 	if version < firstPartitions {
@@ -87,14 +104,14 @@ func (f *facts) readTables(ctx context.Context, source *pgx.Conn, version int) e
 	}
 	rows, err := source.Query(ctx, `
 		select c.oid, n.nspname, c.relname, t.root, pg_table_size(c.oid), `+sampledBytes+`,
-			c.oid = t.root and c.relkind <> 'm' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+			c.oid = t.root and c.relkind <> 'm' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_', c.oid in (`+tablesThatRead+`)
 		from (`+roots+`) t join pg_catalog.pg_class c on c.oid = t.oid join pg_catalog.pg_namespace n on n.oid = c.relnamespace`)
 	if err != nil {
 		return err
 	}
 	var oid uint32
 	var t tableFacts
-	_, err = pgx.ForEachRow(rows, []any{&oid, &t.Schema, &t.Name, &t.Root, &t.Bytes, &t.Sampled, &t.Analyze}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &t.Schema, &t.Name, &t.Root, &t.Bytes, &t.Sampled, &t.Analyze, &t.Reads}, func() error {
 		f.tables[oid], f.names[[2]string{t.Schema, t.Name}] = t, oid
 		return nil
 	})

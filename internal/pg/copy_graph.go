@@ -52,6 +52,7 @@ func (c *copier) newGraph(ctx context.Context, f facts, p afterPlan) (*graph, er
 	for _, chunk := range chunks {
 		g.addChunk(chunk)
 	}
+	g.addReaders()
 	g.addKeys(p.Keys)
 	g.addIndexes(p.Indexes, p.Statistics)
 	g.addAttach(p.Attach)
@@ -69,6 +70,27 @@ func (g *graph) addChunk(chunk chunk) {
 	t := g.add(&copyTask{cost: chunk.Weight, do: func(ctx context.Context, l *lane, _ bool) error { return g.c.moveChunk(ctx, l, chunk) }})
 	if of := g.tables[g.facts.names[[2]string{chunk.Schema, chunk.Table}]]; of != nil {
 		of.rows = append(of.rows, t)
+	}
+}
+
+// addReaders lets tables whose rows are looked up in others wait for the rows of
+// all that are not such.
+func (g *graph) addReaders() {
+	var first, readers []*copyTask
+	for oid, of := range g.tables {
+		if g.facts.tables[oid].Reads {
+			readers = append(readers, of.rows...)
+		} else {
+			first = append(first, of.rows...)
+		}
+	}
+	if len(readers) == 0 || len(first) == 0 {
+		return
+	}
+	between := g.add(&copyTask{do: func(context.Context, *lane, bool) error { return nil }})
+	between.after(first...)
+	for _, t := range readers {
+		t.after(between)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/evac-io/evac/internal/fault"
 )
 
 // lane is one worker's pair of sessions: the source as the snapshot sees it,
@@ -70,7 +72,7 @@ func (c *copier) moveChunk(ctx context.Context, l *lane, chunk chunk) error {
 	c.Progress.Note(chunk.String())
 	m := meter{to: c.Progress, weight: chunk.Weight}
 	if err := c.transact(ctx, l, chunk, m.moved); err != nil {
-		return fmt.Errorf("copy %s: %w", chunk, err)
+		return fault.Wrap(fault.KindOf(err), fmt.Sprintf("copy %s", chunk), err, brokenHint(err))
 	}
 	m.done()
 	c.chunksLeft.Add(-1)

@@ -185,7 +185,8 @@ func (c *copier) fillViews(ctx context.Context, f facts, plan afterPlan) error {
 			continue
 		}
 		c.Progress.Note(e.String())
-		if err := c.target.applyAlone(ctx, c.target.conn, e); err != nil {
+		err := asUsers(ctx, c.target.conn, c.users, func() error { return c.target.applyAlone(ctx, c.target.conn, e) })
+		if err != nil {
 			return err
 		}
 		if view, known := f.tables[e.OID]; known {

@@ -85,6 +85,20 @@ func (t *target) connectWorker(ctx context.Context) (*pgx.Conn, error) {
 	return Connect(ctx, t.dsn, ConnOptions{Application: t.application(), Side: Target, Settings: settings})
 }
 
+// computeIn lets all further sessions compute in the users' time zone, if the
+// server knows it: a CHECK may compare the day of a moment.
+func (t *target) computeIn(ctx context.Context, zone string) error {
+	err := setKnown(ctx, t.conn, map[string]string{timeZone: zone}, nil)
+	if err == nil {
+		err = t.conn.QueryRow(ctx, "select pg_catalog.current_setting($1)", timeZone).Scan(&zone)
+	}
+	if err != nil {
+		return fmt.Errorf("open target: %w", err)
+	}
+	t.settings[timeZone] = zone
+	return nil
+}
+
 // application marks the sessions of this copy, so that a later attempt knows
 // them. The server cuts it at 63 bytes, so the token stands in it as a digest.
 func (t *target) application() string {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -117,10 +118,20 @@ func softError(err error) (reason string, soft bool) {
 	return "", false
 }
 
+// hidden stands for what an application keeps in a setting of its own, which
+// is often a key.
+const hidden = "…"
+
+// ownValue is where the value of such a setting begins in a statement.
+var ownValue = regexp.MustCompile(`(?s)( set "[^"]+"\."[^"]+" to ).*`)
+
+// ownSetting is where it begins in a catalog.
+var ownSetting = regexp.MustCompile(`(?s)(\w+\.[\w.]+=).*`)
+
 // shorten keeps a statement fit for a message.
 func shorten(sql string) string {
 	const most = 160
-	sql = strings.Join(strings.Fields(sql), " ")
+	sql = strings.Join(strings.Fields(ownValue.ReplaceAllString(sql, "${1}"+hidden)), " ")
 	if runes := []rune(sql); len(runes) > most {
 		return string(runes[:most]) + " …"
 	}

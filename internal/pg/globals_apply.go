@@ -18,6 +18,9 @@ const rolesMade = "roles made"
 // change, and warnings go into the ledger.
 func (t *target) applyGlobals(ctx context.Context, g globals) error {
 	return pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error {
+		if err := t.hush(ctx, t.conn); err != nil {
+			return err
+		}
 		there, members, err := t.rolesThere(ctx, tx)
 		if err != nil {
 			return err
@@ -114,6 +117,9 @@ func (t *target) fitRole(ctx context.Context, tx pgx.Tx, r, old role) error {
 			}
 		case old.Settings[at] != config:
 			_, have, _ := strings.Cut(old.Settings[at], "=")
+			if strings.Contains(name, ".") {
+				have, value = hidden, hidden+" (another)" // an application's own, and may be a secret
+			}
 			err = noteWarning(ctx, tx, fmt.Sprintf("role %q has %s = %q on the target, %q on the source: left as it is", r.Name, name, have, value))
 		}
 		if err != nil {

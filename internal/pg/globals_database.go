@@ -82,6 +82,9 @@ func readDatabase(ctx context.Context, conn *pgx.Conn) (database, error) {
 // privileges and settings. What it changes it can undo.
 func (t *target) applyDatabase(ctx context.Context, from database) error {
 	return pgx.BeginFunc(ctx, t.conn, func(tx pgx.Tx) error {
+		if err := t.hush(ctx, t.conn); err != nil { // applications keep keys in settings
+			return err
+		}
 		old, err := readDatabase(ctx, t.conn)
 		if err != nil {
 			return fmt.Errorf("read database of target: %w", err)

@@ -57,6 +57,9 @@ func oddities() []oddity {
 			text: "indexes are invalid and are left out: %s; on the source: reindex index INDEX, or drop it"},
 		{query: "select o.conrelid::regclass || ' ' || quote_ident(o.conname) from pg_catalog.pg_constraint o where not o.convalidated and o.conrelid >= 16384 order by 1",
 			text: "constraints are NOT VALID, and stay so: %s; their rows were never checked (on the source: alter table TABLE validate constraint NAME)"},
+		{query: "select nspname::text from pg_catalog.pg_namespace where nspname = '" + ledgerSchema + "'",
+			text: "schema %s on the source is the ledger of a copy into it that was never finished", hint: "finish or undo that copy first; or, if the database is whole: drop schema evac_ledger cascade"},
+		{query: pathSeekers, text: "functions that a constraint, index, generated column or materialized view calls name tables without a schema: %s; a copy has no search_path, so it stops there (on the source: alter function NAME set search_path = SCHEMA, …)"},
 		{query: reorderedColumns, text: "tables that inherit have columns in another order than a dump makes: %s; in the copy those of the parent come first, which an insert without column names feels"},
 		{until: noLooseNulls, query: `select c.oid::regclass || '.' || quote_ident(a.attname) from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
 				join pg_catalog.pg_attribute a on a.attrelid = i.inhrelid join pg_catalog.pg_attribute p on p.attrelid = i.inhparent and p.attname = a.attname
@@ -84,6 +87,20 @@ const reorderedColumns = `
 			select from pg_catalog.pg_inherits i join pg_catalog.pg_class p on p.oid = i.inhparent where i.inhrelid = c.oid and p.relkind = 'r'))
 	select distinct a.attrelid::regclass::text from place a join place b on b.attrelid = a.attrelid and b.attnum < a.attnum
 	where a.parents < coalesce(b.parents, 2147483647) order by 1`
+
+// pathSeekers lists functions that the work of a copy calls and whose text
+// names a table without a schema, without a search_path of their own.
+const pathSeekers = `
+	select distinct p.oid::regprocedure::text from pg_catalog.pg_depend d
+	join pg_catalog.pg_proc p on p.oid = d.refobjid join pg_catalog.pg_language l on l.oid = p.prolang
+	left join pg_catalog.pg_rewrite w on d.classid = 'pg_catalog.pg_rewrite'::regclass and w.oid = d.objid
+	left join pg_catalog.pg_attrdef g on d.classid = 'pg_catalog.pg_attrdef'::regclass and g.oid = d.objid and ` + isGenerated + `
+	left join pg_catalog.pg_class c on c.oid = w.ev_class or d.classid = 'pg_catalog.pg_class'::regclass and c.oid = d.objid
+	where d.refclassid = 'pg_catalog.pg_proc'::regclass and l.lanname not in ('internal', 'c') and p.oid >= 16384
+		and (d.classid = 'pg_catalog.pg_constraint'::regclass or g.oid is not null or c.relkind in ('i', 'I', 'm'))
+		and not exists (select from unnest(p.proconfig) s where s like 'search_path=%')
+		and regexp_replace(p.prosrc, '\mextract\s*\([^)]*\)', '', 'gi') ~* '\m(from|join)\s+(only\s+)?"?\w+"?(\s|$|[^.\w"(])'
+	order by 1`
 
 func columnsOf(types string) string {
 	return "select c.oid::regclass || '.' || quote_ident(a.attname) || ' (' || t.typname || ')' from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid join pg_catalog.pg_type t on t.oid = a.atttypid where t.typname in (" +

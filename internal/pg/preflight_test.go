@@ -42,6 +42,10 @@ func TestCheckCopyNamesOddities(t *testing.T) {
 		{name: "prepared", sql: `create table t (a int); begin; insert into t values (1); prepare transaction 'night batch'`, warned: "prepared transactions on the source: 'night batch' of postgres since "},
 		{name: "library", sql: `create function f() returns int language c as '$libdir/plpgsql', 'plpgsql_call_handler'; update pg_proc set probin = '$libdir/own_code' where oid = 'f()'::regprocedure`,
 			wrong: "lacks libraries of functions written in C: $libdir/own_code"},
+		{name: "ledger", sql: `create schema evac_ledger`, wrong: "schema evac_ledger on the source is the ledger of a copy into it that was never finished"},
+		{name: "search path", sql: `create table r (id int); create function f(i int) returns bool language sql as 'select exists (select from r where id = i)';
+			create function g(d date) returns int language sql as 'select extract(year from d)::int'; create table t (a int check (f(a)), d date check (g(d) > 0))`,
+			warned: "name tables without a schema: public.f(integer);"},
 		{name: "nothing", sql: `create table t (a serial primary key)`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

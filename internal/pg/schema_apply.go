@@ -55,11 +55,31 @@ func (t *target) applyAtOnce(ctx context.Context, conn *pgx.Conn, batch []entry)
 		all.WriteString(e.SQL + "\n")
 	}
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if slices.ContainsFunc(batch, func(e entry) bool { return secretive[e.Type] }) {
+			if err := t.hush(ctx, conn); err != nil {
+				return err
+			}
+		}
 		if err := run(ctx, conn, all.String()); err != nil {
 			return err
 		}
 		return markDone(ctx, tx, keysOf(batch)...)
 	})
+}
+
+// secretive are the entries whose statements can hold a password.
+var secretive = map[string]bool{"SUBSCRIPTION": true, "USER MAPPING": true, "SERVER": true}
+
+// hush keeps the statements of the session's transaction, which hold secrets,
+// out of the server's log, where the user may.
+func (t *target) hush(ctx context.Context, conn *pgx.Conn) error {
+	if !t.super {
+		return nil
+	}
+	if err := run(ctx, conn, silently); err != nil {
+		return fmt.Errorf("keep secrets out of the target's log: %w", err)
+	}
+	return nil
 }
 
 // delicate are the entries of which parameters may be left out.
@@ -120,6 +140,11 @@ const notPermitted = "42501"
 // may be refused the owner, a privilege or a comment: that is left out, and
 // the ledger warns of it. Anything else refused is an error.
 func (t *target) apply(ctx context.Context, conn *pgx.Conn, e entry) error {
+	if secretive[e.Type] {
+		if err := t.hush(ctx, conn); err != nil {
+			return applyError(e, err)
+		}
+	}
 	if delicate[e.Type] {
 		var err error
 		if e, err = t.withoutNews(ctx, conn, e); err != nil {
@@ -227,13 +252,25 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
+// brokenHint says what to do when the source's own rows or functions do not
+// hold to what its schema says: the work goes on from there.
+func brokenHint(err error) string {
+	switch code(err) {
+	case "23502", "23503", "23505", "23514", "23P01":
+		return "the source's own rows break it: put them right there and begin again; or put them right on the target, where the constraint is made, and run the same again"
+	case "42P01", "42883", "42704", "3F000":
+		return "a function that it calls finds its objects by search_path only, which a dump empties: on the target, alter function NAME set search_path = SCHEMA, …; then run the same again"
+	}
+	return ""
+}
+
 // applyError says what could not be made, and why, without the statement: it
 // can hold passwords.
 func applyError(e entry, err error) error {
 	if err == nil {
 		return nil
 	}
-	hint := ""
+	hint := brokenHint(err)
 	switch code(err) {
 	case notPermitted:
 		hint = "connect to the target as a superuser, or as the owner of the database"

@@ -113,7 +113,7 @@ func stillHeld(ctx context.Context, dsn secret.DSN, held HeldSnapshot) (is bool,
 	}
 	defer func() { err = errors.Join(err, hangUp(ctx, conn)) }()
 	switch err := run(ctx, conn, beginSnapshot+"; set transaction snapshot "+Literal(held.ID)); {
-	case code(err) == "22023", code(err) == "42704", code(err) == "55000": // it is there no more
+	case code(err) == invalidParameter, code(err) == "42704", code(err) == "55000": // it is there no more
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("join snapshot %s of source: %w", held.ID, err)

@@ -138,7 +138,11 @@ func values(p *pair, row []byte, own, other [][]byte) map[string]*string {
 		if len(other) > 0 && slices.Equal(own[i], other[i]) && (own[i] == nil) == (other[i] == nil) {
 			continue
 		}
-		shownColumns[p.columns[i]] = shown(own[i])
+		value := own[i]
+		if p.class() == ClassObject && string(own[0]) == "setting" && value != nil {
+			value = ownSetting.ReplaceAll(value, []byte("${1}"+hidden))
+		}
+		shownColumns[p.columns[i]] = shown(value)
 	}
 	return shownColumns
 }
