@@ -80,6 +80,9 @@ func (w *pgWorld) rarest(faults []pgFault) pgFault {
 	return least
 }
 
+// earlyPhases are how many of the phases write much after them.
+const earlyPhases = 4
+
 // moment is any instant, or one in the phase that was struck least; what does
 // harm only with time comes early.
 func (w *pgWorld) moment(f pgFault, undo bool) moment {
@@ -87,17 +90,19 @@ func (w *pgWorld) moment(f pgFault, undo bool) moment {
 	if undo {
 		took = w.undoTook
 	}
+	phases := w.phases[undo]
 	if f.mustFail {
-		return moment{after: time.Duration(w.random.Int64N(int64(took) / 2))}
+		took /= 2
+		phases = phases[:min(len(phases), earlyPhases)]
 	}
 	if w.random.IntN(2) == 0 {
 		return moment{after: time.Duration(w.random.Int64N(int64(took)))}
 	}
-	least := w.phases[undo][0]
-	for _, name := range w.phases[undo] {
+	least := phases[0]
+	for _, name := range phases {
 		if w.tally.in(name) < w.tally.in(least) {
 			least = name
 		}
 	}
-	return moment{phase: least, undo: undo, after: time.Duration(w.random.Int64N(int64(30 * time.Millisecond)))}
+	return moment{phase: least, after: time.Duration(w.random.Int64N(int64(30 * time.Millisecond)))}
 }

@@ -2,6 +2,7 @@ package torture
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -123,30 +124,64 @@ const verifying = "verify"
 
 // copying are the phases of a move, and of its undo.
 func copying() map[bool][]string {
-	names := map[bool][]string{false: {verifying}}
+	names := map[bool][]string{}
 	for _, p := range pgPhases() {
 		names[p.undo] = append(names[p.undo], p.name)
 	}
+	names[false] = append(names[false], verifying)
 	return names
 }
 
-// phasesIn lists the phases that a log of the target tells of, in its order.
-func phasesIn(log string, undo bool) (told []string) {
-	phases := pgPhases()
-	application := ""
-	for line := range strings.Lines(log) {
-		if !strings.HasPrefix(line, "\t") { // else a statement of several lines goes on
-			application, _, _ = strings.Cut(line, "|")
-		}
-		what, evac := strings.CutPrefix(application, "evac ")
-		if evac && !strings.HasPrefix(what, "copy") {
-			told = append(told, what)
-		}
-		for _, p := range phases {
-			if evac && strings.HasPrefix(what, "copy") && p.undo == undo && p.tell.MatchString(line) {
-				told = append(told, p.name)
-			}
+// teller reads on in the target's log and keeps the phases that it tells of, in
+// its order.
+type teller struct {
+	log         *pgServer
+	at          int64
+	undo        bool
+	phases      []phase
+	application string // of the last line
+	told        []string
+}
+
+// tellerOf reads what the target says from now on.
+func tellerOf(target *pgServer, undo bool) *teller {
+	target.t.Helper()
+	return &teller{log: target, at: target.logSize(), undo: undo, phases: pgPhases()}
+}
+
+// tells says whether the log has told of a phase by now.
+func (l *teller) tells(phase string) bool {
+	l.log.t.Helper()
+	text := l.log.said(l.at)
+	text = text[:strings.LastIndexByte(text, '\n')+1]
+	l.at += int64(len(text))
+	for line := range strings.Lines(text) {
+		l.line(line)
+	}
+	return slices.Contains(l.told, phase)
+}
+
+// last is the phase that was told of last.
+func (l *teller) last() string {
+	l.log.t.Helper()
+	l.tells("")
+	if len(l.told) == 0 {
+		return "beginning"
+	}
+	return l.told[len(l.told)-1]
+}
+
+func (l *teller) line(line string) {
+	if !strings.HasPrefix(line, "\t") { // else a statement of several lines goes on
+		l.application, _, _ = strings.Cut(line, "|")
+	}
+	what, evac := strings.CutPrefix(l.application, "evac ")
+	if evac && !strings.HasPrefix(what, "copy") {
+		l.told = append(l.told, what)
+	}
+	for _, p := range l.phases {
+		if evac && strings.HasPrefix(what, "copy") && p.undo == l.undo && p.tell.MatchString(line) {
+			l.told = append(l.told, p.name)
 		}
 	}
-	return told
 }

@@ -230,15 +230,13 @@ func (m *pgMove) struck(f pgFault, at moment, undo bool) (through bool) {
 	if undo && !m.alone && !m.begun() {
 		return true // it was struck before there was a run: nothing is to be undone
 	}
-	offset := m.w.target.logSize()
+	log := tellerOf(m.w.target, undo)
 	p := m.start(undo)
-	if !m.await(p, at, offset) {
+	if !m.await(p, at, log) {
+		m.w.tally.missed(f.name, "came too late")
 		return m.throughWith(p, "before "+f.name)
 	}
-	phase := "beginning"
-	if told := phasesIn(m.w.target.said(offset), undo); len(told) > 0 {
-		phase = told[len(told)-1]
-	}
+	phase := log.last()
 	hit := f.strike(m.w, p)
 	m.story = append(m.story, fmt.Sprintf("%s at %s in %q", f.name, at, phase))
 	e := m.endsIn(p, 2*patience)
@@ -247,6 +245,8 @@ func (m *pgMove) struck(f pgFault, at moment, undo bool) (through bool) {
 	}
 	if hit && (!m.well(e) || !f.mustFail) {
 		m.w.tally.add(f.name, phase, !m.well(e))
+	} else {
+		m.w.tally.missed(f.name, "did no harm")
 	}
 	m.readable(e)
 	m.story = append(m.story, fmt.Sprintf("exit %d", e.code))
@@ -276,7 +276,6 @@ func (m *pgMove) throughWith(p *process, what string) bool {
 type moment struct {
 	after time.Duration
 	phase string
-	undo  bool
 }
 
 func (a moment) String() string {
@@ -287,13 +286,13 @@ func (a moment) String() string {
 }
 
 // await waits for the moment; it is false if the process has ended before.
-func (m *pgMove) await(p *process, at moment, offset int64) bool {
+func (m *pgMove) await(p *process, at moment, log *teller) bool {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeout(m.t.Context(), patience)
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for at.phase != "" && !slices.Contains(phasesIn(m.w.target.said(offset), at.undo), at.phase) {
+	for at.phase != "" && !log.tells(at.phase) {
 		select {
 		case <-tick.C:
 		case <-p.done:
@@ -314,13 +313,20 @@ func (m *pgMove) await(p *process, at moment, offset int64) bool {
 type pgTally map[string]map[string]int
 
 func (c pgTally) add(fault, phase string, broke bool) {
+	c.note(fault, phase)
+	if broke {
+		c.note(fault, "(broke evac)")
+	}
+}
+
+// missed counts what does not count.
+func (c pgTally) missed(fault, why string) { c.note(fault, "("+why+")") }
+
+func (c pgTally) note(fault, what string) {
 	if c[fault] == nil {
 		c[fault] = map[string]int{}
 	}
-	c[fault][phase]++
-	if broke {
-		c[fault]["(broke evac)"]++
-	}
+	c[fault][what]++
 }
 
 // of is how often a fault struck.
