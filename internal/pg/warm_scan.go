@@ -66,20 +66,20 @@ func (s *warmSession) move(ctx context.Context, p piece) error {
 		rows = max(1, int64(p.relation.Rows*float64(each)/float64(all)))
 	}
 	for left := s.size(p.relation, p.whole.to) - s.size(p.relation, p.whole.from); ; {
+		read := min(each, left)
+		if err := s.meter.pace.wait(ctx, read); err != nil {
+			return err
+		}
 		tag, err := s.conn.Exec(ctx, fmt.Sprintf("move forward %d in warm", rows))
 		if err != nil {
 			return err
 		}
-		read := min(each, left)
-		last := tag.RowsAffected() < rows
-		if last {
-			read = left
-		}
 		left -= read
-		s.meter.count(p, read)
-		if err := s.meter.pace.wait(ctx, read); err != nil || last {
-			return err
+		if tag.RowsAffected() < rows {
+			s.meter.count(p, read+left)
+			return s.meter.pace.wait(ctx, left)
 		}
+		s.meter.count(p, read)
 	}
 }
 

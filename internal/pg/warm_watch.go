@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -175,17 +174,12 @@ func (w *warmer) watch(ctx context.Context) (err error) {
 	}
 }
 
-// note says how far it is: `63 % of the hot set, 12 GiB of 40 GiB, 812 MB/s,
-// 34s left; a first read takes 412 µs, 12 times a warm one`.
+// note says what bytes and rate do not: `63 % of the hot set; a first read
+// takes 412 µs, 12.0 times a warm one`.
 func (m *warmMeter) note(now Temperature) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	rate := float64(m.bytes) / max(time.Since(m.began).Seconds(), 1e-3)
-	text := fmt.Sprintf("%.0f %% of the hot set, %s of %s, %.0f MB/s", percent(m.hot, m.set.HotBytes),
-		humanize.IBytes(uint64(m.passed+m.bytes)), humanize.IBytes(uint64(m.set.Bytes)), rate/1e6)
-	if left := m.set.Bytes - m.passed - m.bytes; rate > 0 && left > 0 {
-		text += ", " + time.Duration(float64(left)/rate*float64(time.Second)).Round(time.Second).String() + " left"
-	}
+	text := fmt.Sprintf("%.0f %% of the hot set", percent(m.hot, m.set.HotBytes))
 	if now.Pages > 0 {
 		text += fmt.Sprintf("; a first read takes %.0f µs, %.1f times a warm one", now.FirstUS, now.Ratio())
 	}

@@ -39,12 +39,13 @@ func (w *warmer) work(ctx context.Context, pieces <-chan piece) (err error) {
 		if w.meter.isLeftOut(p.relation) {
 			continue
 		}
-		err = s.read(ctx, p)
+		if err = w.meter.pace.wait(ctx, w.paidAhead(p)); err == nil {
+			err = s.read(ctx, p)
+		}
 		var refused *pgconn.PgError
 		switch {
 		case err == nil:
 			w.meter.finish(p)
-			err = w.meter.pace.wait(ctx, w.paidAtEnd(p))
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.As(err, &refused) && !s.conn.IsClosed():
@@ -60,9 +61,9 @@ func (w *warmer) work(ctx context.Context, pieces <-chan piece) (err error) {
 	return nil
 }
 
-// paidAtEnd is for how many bytes of a piece the rate is to be kept once it is
-// read; one that is read whole pays as it goes.
-func (w *warmer) paidAtEnd(p piece) (bytes int64) {
+// paidAhead is for how many bytes of a piece the rate is to be kept before it is
+// read; one that is read row by row pays as it goes.
+func (w *warmer) paidAhead(p piece) (bytes int64) {
 	if w.way.whole(p.relation) {
 		return 0
 	}
