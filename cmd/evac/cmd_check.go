@@ -100,6 +100,8 @@ func checkResult(page view.CheckPage) view.Result {
 	unknown := len(page.Whole.Unknown)
 	r := view.Result{Data: map[string]any{"steps": steps, "problems": len(page.Problems), "unrehearsed": unknown}}
 	switch {
+	case page.Mode == journal.Alone && len(page.Problems) == 0:
+		r.Sentence = "checked: it would run"
 	case len(page.Problems) > 0:
 		r.Sentence = fmt.Sprintf("refused: %s; nothing would run", text.Plural(len(page.Problems), "problem"))
 	case unknown > 0:

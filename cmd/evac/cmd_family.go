@@ -23,7 +23,7 @@ func (a *app) familyCommands() []*cobra.Command {
 	families := map[string]*cobra.Command{}
 	var list []*cobra.Command
 	for _, name := range a.kinds.Families() {
-		families[name] = &cobra.Command{Use: name, GroupID: groupStep, Short: "Steps of the family " + name + ", each by itself"}
+		families[name] = &cobra.Command{Use: name, GroupID: groupStep}
 		list = append(list, families[name])
 	}
 	for _, name := range a.kinds.Names() {
@@ -33,7 +33,19 @@ func (a *app) familyCommands() []*cobra.Command {
 	if page := families["page"]; page != nil {
 		page.AddCommand(a.pageServeCommand())
 	}
+	for name, family := range families {
+		family.Short = verbs(family) + ": one step of " + name + " by itself"
+	}
 	return list
+}
+
+// verbs lists a family's commands.
+func verbs(family *cobra.Command) string {
+	var list []string
+	for _, cmd := range family.Commands() {
+		list = append(list, cmd.Name())
+	}
+	return strings.Join(list, ", ")
 }
 
 // kindFlags are the flags that every kind's own command has.
@@ -203,6 +215,9 @@ func (a *app) runAlone(ctx context.Context, j *journal.Journal, program *conduct
 			return err
 		}
 		if !st.Finished() && len(st.Nodes) > 0 {
+			if err := a.confirmSteps(ctx, j, run, o.Confirmed); err != nil {
+				return err
+			}
 			if err := s.resumed(ctx, j, run); err != nil {
 				return err
 			}
@@ -237,13 +252,14 @@ func (a *app) checkAlone(ctx context.Context, program *conduct.Program) error {
 	if err != nil {
 		return err
 	}
-	if err := checked[0].Err; err != nil {
-		return err
-	}
 	program.Body.Runner = a.actor()
-	page := view.Checked(program.Record(checked), forecast.Read(nil), nil)
+	refusal := checked[0].Err
+	page := view.Checked(program.Record(checked), forecast.Read(nil), view.ProblemsOf(checked[0].Node.ID, refusal))
 	a.view.Show(page)
 	a.result = checkResult(page)
+	if refusal != nil {
+		return saidError{refusal} // the page shows it
+	}
 	return nil
 }
 

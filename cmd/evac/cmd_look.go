@@ -161,17 +161,20 @@ func (a *app) rehearsed(ctx context.Context, j *journal.Journal) ([]string, erro
 func (a *app) kindsCommand() *cobra.Command {
 	var markdown bool
 	cmd := &cobra.Command{
-		Use: "kinds [KIND]", GroupID: groupLook, Args: cobra.MaximumNArgs(1), ValidArgs: a.kinds.Names(),
+		Use: "kinds [KIND|FAMILY]", GroupID: groupLook, Args: cobra.MaximumNArgs(1), ValidArgs: a.kinds.Names(),
 		Short: "What kinds of steps there are, and all of one kind's fields",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return a.showPage(view.Kinds(a.kinds), markdown)
+				return a.showPage(view.Kinds(a.kinds, "*"), markdown)
 			}
-			kind, schema, ok := a.kinds.Kind(args[0])
-			if !ok {
+			if kind, schema, ok := a.kinds.Kind(args[0]); ok {
+				return a.showPage(view.KindOf(kind, schema), markdown)
+			}
+			page := view.Kinds(a.kinds, args[0])
+			if len(page.Kinds) == 0 {
 				return fault.New(fault.Invalid, fmt.Sprintf("no kind %q", args[0]), "evac kinds lists them")
 			}
-			return a.showPage(view.KindOf(kind, schema), markdown)
+			return a.showPage(page, markdown)
 		},
 	}
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "print the reference page as Markdown")

@@ -17,7 +17,7 @@ func TestKindPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"README.md": view.Kinds(registry).Markdown()}
+	want := map[string]string{"README.md": view.Kinds(registry, "*").Markdown()}
 	for _, name := range registry.Names() {
 		kind, schema, _ := registry.Kind(name)
 		want[name+".md"] = view.KindOf(kind, schema).Markdown()

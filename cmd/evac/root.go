@@ -76,6 +76,9 @@ or watch a whole night on real servers on this machine: evac demo move`,
 	flags.StringVar(&a.as, "as", "", "who you are, a name in people (default: the system's user name)")
 	flags.BoolVar(&a.json, "json", false, "print JSON, one object a line, the last one the result")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+			return a.unknown(cmd, words[0])
+		}
 		return fault.Wrap(fault.Invalid, "", err, cmd.CommandPath()+" --help")
 	})
 	root.AddGroup(
@@ -91,7 +94,7 @@ or watch a whole night on real servers on this machine: evac demo move`,
 		a.statusCommand(), a.reportCommand(), a.runsCommand(), a.drillsCommand(), a.kindsCommand(), a.journalCommand(),
 	)
 	root.AddCommand(a.familyCommands()...)
-	refuseUnknown(root)
+	a.refuseUnknown(root)
 	return root
 }
 
@@ -110,7 +113,7 @@ const nearby = 2
 
 // refuseUnknown makes wrong argument counts and unknown subcommands usage
 // errors: refusing is never exit 0.
-func refuseUnknown(cmd *cobra.Command) {
+func (a *app) refuseUnknown(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if check(cmd, args) == nil {
@@ -125,16 +128,24 @@ func refuseUnknown(cmd *cobra.Command) {
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			hint := cmd.CommandPath() + " --help"
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				hint = "did you mean " + cmd.CommandPath() + " " + strings.Join(near, ", ") + "?"
-			}
-			return fault.New(fault.Invalid, "unknown command "+cmd.CommandPath()+" "+args[0], hint)
+			return a.unknown(cmd, args[0])
 		}
 	}
 	for _, sub := range cmd.Commands() {
-		refuseUnknown(sub)
+		a.refuseUnknown(sub)
 	}
+}
+
+// unknown refuses a word that is no command, and guesses which one is meant; a
+// kind's name is one as well.
+func (a *app) unknown(cmd *cobra.Command, word string) error {
+	hint := cmd.CommandPath() + " --help"
+	if kind, _, ok := a.kinds.Kind(word); ok {
+		hint = "did you mean evac " + kind.Family() + " " + kind.Verb() + "?"
+	} else if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		hint = "did you mean " + cmd.CommandPath() + " " + strings.Join(near, ", ") + "?"
+	}
+	return fault.New(fault.Invalid, "unknown command "+cmd.CommandPath()+" "+word, hint)
 }
 
 // homeDir is where the journal lives.

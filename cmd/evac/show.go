@@ -151,6 +151,9 @@ func (s *show) aloneResult(st *journal.State, n *journal.NodeState, found json.R
 	}
 	fields["run"], fields["head"], fields["result"] = st.Run, st.Head, st.Result
 	sentence := fmt.Sprintf("%s: %s; run %s, head %s", n.ID, n.Phase, st.Run, st.Head)
+	if kind, _, ok := s.kinds.Kind(n.Kind); ok && n.Phase == journal.Done && kind.Tell(found) != "" {
+		sentence = fmt.Sprintf("%s: %s: %s; run %s, head %s", n.ID, n.Phase, kind.Tell(found), st.Run, st.Head)
+	}
 	if err != nil {
 		sentence = ""
 	}

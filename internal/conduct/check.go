@@ -24,8 +24,9 @@ type Checked struct {
 	Effect step.Effect
 	// Fields are the step's as they may be seen.
 	Fields map[string]any
-	// Plan is nil for gates and checklists, if the step waits for outputs, if
-	// its condition is false (Skip) and if Err is set.
+	// Plan is nil for gates and checklists, if the step waits for outputs and if
+	// its condition is false (Skip). With Err it is only what the check saw
+	// nevertheless: no actions and no data.
 	Plan  *step.Plan
 	Waits []runbook.Unknown
 	Skip  bool
@@ -80,7 +81,10 @@ func (p *Program) checkNode(ctx context.Context, n *runbook.Node, scratch string
 	plan, err := guard(ctx, n, func(ctx context.Context) (step.Plan, error) { return s.Check(ctx, p.readOnlyEnv(n, scratch)) })
 	if err != nil {
 		c.Err = p.redacted(err)
-		return c
+		plan.Actions, plan.Data = nil, nil
+		if len(plan.Facts)+len(plan.Warnings) == 0 {
+			return c
+		}
 	}
 	c.Plan = &plan
 	return c

@@ -171,8 +171,11 @@ func (c *conductor) confirmed(n *journal.NodeState, s step.Step) bool {
 	if kind.EffectOf(s) != step.Lasting || n.Confirm != "" || slices.Contains(c.st.Body.Confirmed, n.ID) {
 		return true
 	}
-	c.hold(fmt.Sprintf("step %q cannot be undone and asks for confirmation", n.ID), fault.Held,
-		fmt.Sprintf("evac resume --confirm %s --run %s", n.ID, c.run))
+	hint := fmt.Sprintf("evac resume --confirm %s --run %s", n.ID, c.run)
+	if c.p.Body.Mode == journal.Alone {
+		hint = "give the same command again with --confirm"
+	}
+	c.hold(fmt.Sprintf("step %q cannot be undone and asks for confirmation", n.ID), fault.Held, hint)
 	c.agenda = nil
 	return false
 }

@@ -152,7 +152,7 @@ func connectFault(ctx context.Context, op string, dsn secret.DSN, err error) err
 	redact.AddDSN(dsn)
 	var server *pgconn.PgError
 	if errors.As(err, &server) {
-		kind, hint := refusal(server)
+		kind, hint := refusal(server, dsn)
 		return fault.Wrap(kind, op, errors.New(redact.Text(server.Message)+" (SQLSTATE "+server.Code+")"), hint)
 	}
 	var dial *net.OpError
@@ -161,20 +161,21 @@ func connectFault(ctx context.Context, op string, dsn secret.DSN, err error) err
 	case errors.As(err, &name):
 		return fault.Wrap(fault.Failed, op, fmt.Errorf("no address for host %q", name.Name), "check the host name in the connection string")
 	case errors.As(err, &dial):
-		return fault.Wrap(fault.Failed, op, errors.New(redact.Text(dial.Error())), "check that the server runs and may be reached: pg_isready -h HOST -p PORT")
+		options, _ := programOptions(dsn, false)
+		return fault.Wrap(fault.Failed, op, errors.New(redact.Text(dial.Error())), "check that the server runs, and that firewalls let you in: pg_isready "+options)
 	}
 	return fault.Wrap(fault.Failed, op, errors.New(redact.Text(innermost(err))), "check host, port and sslmode of the connection string")
 }
 
 // refusal says what kind of refusal a server's error at login is, and what to do.
-func refusal(err *pgconn.PgError) (fault.Kind, string) {
+func refusal(err *pgconn.PgError, dsn secret.DSN) (fault.Kind, string) {
 	switch err.Code {
 	case "28P01", "28000":
 		return fault.Denied, "check user and password, and pg_hba.conf of the server"
 	case "42501":
 		return fault.Denied, "grant connect on the database to the user, or take another user"
 	case "3D000":
-		return fault.Failed, "create it first: createdb -h HOST -p PORT DATABASE"
+		return fault.Failed, "check its name, or create it first: " + createCommand(dsn)
 	case "53300":
 		return fault.Failed, "the server has no free connection: raise max_connections, or take fewer jobs"
 	}

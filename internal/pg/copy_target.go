@@ -161,7 +161,7 @@ func (t *target) refuseFull(ctx context.Context, kept []string) error {
 	for i, thing := range things {
 		names[i] = thing.String()
 	}
-	return fault.New(fault.Failed, "target is not empty: "+some(names), "create an empty database: createdb -h HOST -p PORT -T template0 DATABASE")
+	return fault.New(fault.Failed, "target is not empty: "+some(names), "look that from and to are not exchanged; a copy needs an empty database: "+createCommand(t.dsn))
 }
 
 // publicUndo gives the statement block that puts the schema public back as it

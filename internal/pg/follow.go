@@ -192,5 +192,5 @@ func (f *follower) subscribe(ctx context.Context) error {
 	if err := f.closeWriters(ctx); err != nil {
 		return err
 	}
-	return f.stream.subscribe(ctx, followNote{Opens: f.State.Opens, Schema: f.State.Schema})
+	return f.stream.subscribe(ctx, followNote{Opens: f.State.Opens, Schema: f.State.Schema, Identities: f.Changed()})
 }

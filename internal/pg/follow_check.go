@@ -43,6 +43,7 @@ func PlanFollow(ctx context.Context, o FollowOptions) (s FollowSurvey, err error
 		wrong = append(wrong, err)
 	}
 	if err := errors.Join(wrong...); err != nil {
+		s.Warnings = s.Copy.Warnings
 		return s, err
 	}
 	s.Caught = o.State.Caught

@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -15,7 +16,8 @@ import (
 type IdentityChange struct {
 	// Table is the quoted name; Old what the identity was: "default",
 	// "nothing" or "using index NAME".
-	Table, Old string
+	Table string `json:"table"`
+	Old   string `json:"old"`
 }
 
 // fullIdentity is what it becomes.
@@ -60,24 +62,66 @@ func (t followed) identity() string {
 	return "default"
 }
 
-// restoreIdentities puts the identities back that were changed. A table that
-// is gone needs none.
+// restoreIdentities puts the identities back that were changed.
 func (f *follower) restoreIdentities(ctx context.Context) error {
 	for _, c := range f.Changed() {
-		var there bool
-		if err := f.stream.publisher.conn.QueryRow(ctx, "select to_regclass($1) is not null", c.Table).Scan(&there); err != nil {
-			return fmt.Errorf("look for table %s on source: %w", c.Table, err)
-		}
-		if there {
-			if err := setIdentity(ctx, f.stream.publisher, c.Table, c.Old); err != nil {
-				return err
-			}
+		if err := f.stream.publisher.putBack(ctx, []IdentityChange{c}); err != nil {
+			return err
 		}
 		if err := f.Restored(ctx, c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// putBack gives tables their old identities. One that is gone, or has another
+// identity than the whole row by now, is left alone.
+func (e *end) putBack(ctx context.Context, changes []IdentityChange) error {
+	for _, c := range changes {
+		var full bool
+		err := e.conn.QueryRow(ctx, "select exists (select from pg_catalog.pg_class where oid = to_regclass($1) and relreplident = 'f')", c.Table).Scan(&full)
+		if err != nil {
+			return fmt.Errorf("look for table %s on %s: %w", c.Table, e.side, err)
+		}
+		if !full {
+			continue
+		}
+		if err := setIdentity(ctx, e, c.Table, c.Old); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remember writes into the publication's comment which identities its tables
+// had, for whoever takes the stream down later.
+func (s *replication) remember(ctx context.Context, changes []IdentityChange) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	text, err := json.Marshal(changes)
+	if err != nil {
+		return err
+	}
+	if err := run(ctx, s.publisher.conn, "comment on publication "+Quote(s.name)+" is "+Literal(string(text))); err != nil {
+		return fmt.Errorf("comment publication %q on %s: %w", s.name, s.publisher.side, err)
+	}
+	return nil
+}
+
+// remembered reads that comment; without publication or comment there is none.
+func (s *replication) remembered(ctx context.Context) (changes []IdentityChange, err error) {
+	var text string
+	err = s.publisher.conn.QueryRow(ctx, `
+		select coalesce((select obj_description(oid, 'pg_publication') from pg_catalog.pg_publication where pubname = $1), '[]')`, s.name).Scan(&text)
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &changes)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read comment of publication %q on %s: %w", s.name, s.publisher.side, err)
+	}
+	return changes, nil
 }
 
 // lockPatience is how long a change may wait for a table's lock: everybody

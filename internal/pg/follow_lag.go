@@ -23,11 +23,11 @@ type Lag struct {
 	Streaming bool
 }
 
-// String is "3.1 MiB, 1.2s".
+// String is "3.1 MiB, 1.2s behind".
 func (l Lag) String() string {
-	text := humanize.IBytes(uint64(max(l.Bytes, 0))) + ", " + l.Time.Round(100*time.Millisecond).String()
+	text := humanize.IBytes(uint64(max(l.Bytes, 0))) + ", " + l.Time.Round(100*time.Millisecond).String() + " behind"
 	if !l.Streaming {
-		text += ", not connected"
+		text += ", not connected now"
 	}
 	return text
 }
@@ -114,7 +114,7 @@ func (f *follower) catchUp(ctx context.Context) (Lag, error) {
 			return lag, nil
 		}
 		if time.Since(noted) >= lagNotes {
-			f.Progress.Note("catching up: " + lag.String() + " behind")
+			f.Progress.Note("catching up: " + lag.String())
 			noted = time.Now()
 			if err := o.end(ctx, &f.stream); err != nil {
 				return lag, err

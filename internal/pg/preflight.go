@@ -69,6 +69,9 @@ func look(ctx context.Context, p preflight) (survey CopySurvey, err error) {
 	if err := errors.Join(sourceErr, targetErr); err != nil {
 		return p.survey, err
 	}
+	if err := distinct(ctx, p.source.conn, p.target.conn); err != nil {
+		return p.survey, err // whatever else is said of the target would be said of the source
+	}
 	var wrong []error
 	for _, check := range p.checks() {
 		wrong = append(wrong, check(ctx))

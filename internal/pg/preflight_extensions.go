@@ -101,7 +101,7 @@ func (p *preflight) installHint(missing []string) string {
 	case strings.HasPrefix(missing[0], "plpython"):
 		return "Python 2 is gone from PostgreSQL 15: write its functions in plpython3u, then: drop extension " + Quote(missing[0])
 	default:
-		return fmt.Sprintf("install the package of %s for PostgreSQL %d on the target's host (the ones that come with PostgreSQL: postgresql-contrib), or drop it on the source", missing[0], major)
+		return fmt.Sprintf("install %s for PostgreSQL %d on the target's host (package postgresql-contrib has what comes with PostgreSQL), or drop what is not used on the source", some(missing), major)
 	}
 	return fmt.Sprintf("on the target's host: apt install %s (and so for each), or drop it on the source", name)
 }

@@ -70,7 +70,7 @@ func (p *preflight) occupied(ctx context.Context) error {
 		p.survey.Begun = true
 		return nil
 	}
-	t := target{conn: p.target.conn}
+	t := target{conn: p.target.conn, dsn: p.To}
 	kept, err := t.keptExtensions(ctx)
 	if err != nil {
 		return err

@@ -35,14 +35,10 @@ func direct(source, target int) string {
 	return "upward"
 }
 
-// sides refuses one database as both sides, and says if the two servers are
-// one, or one a copy of the other's disk.
+// sides says if the two servers are one, or one a copy of the other's disk.
 func (p *preflight) sides(ctx context.Context) error {
 	if _, err := TakeMark(ctx, p.source.conn); err != nil {
 		return fmt.Errorf("source: %w", err)
-	}
-	if err := distinct(ctx, p.source.conn, p.target.conn); err != nil {
-		return err
 	}
 	var err error
 	if p.together, err = p.oneServer(ctx); err != nil {

@@ -58,8 +58,8 @@ func (p *preflight) settings(ctx context.Context) error {
 		names []string
 		text  string
 	}{
-		{behaving(), "settings of the servers differ by which statements behave: %s"},
-		{sizing(), "settings of the servers differ by which they are sized: %s"},
+		{behaving(), "statements may behave differently, for settings of the servers differ: %s"},
+		{sizing(), "the servers are set up differently: %s"},
 	} {
 		if differ := differing(group.names, here, there); len(differ) > 0 {
 			p.warn(group.text, strings.Join(differ, ", "))

@@ -135,7 +135,7 @@ func (p *promotion) refuse(ctx context.Context) error {
 		return err
 	}
 	if role != RoleStandby {
-		return fault.New(fault.Invalid, "it is a primary already", "give the connection string of the standby")
+		return fault.New(fault.Invalid, "it is a primary already, no standby", "give the connection string of the standby; a database that follows by postgres_follow takes over by postgres_switch")
 	}
 	return errors.Join(p.refuseFields(), p.refuseStandby(ctx), p.refusePrimary(ctx))
 }

@@ -21,6 +21,9 @@ type followNote struct {
 	Opens []FreezeChange `json:"opens,omitempty"`
 	// Schema is the publisher's when the two were the same.
 	Schema schemaPrint `json:"schema,omitzero"`
+	// Identities are those that the tables had before they were followed by
+	// whole rows; their copies came with the whole row too.
+	Identities []IdentityChange `json:"identities,omitempty"`
 }
 
 // subscribe makes the subscription, which goes on from where the slot stands.

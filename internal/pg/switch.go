@@ -50,6 +50,9 @@ type SwitchState struct {
 	// Views are the source's materialized views as they were when the target's
 	// were filled.
 	Views map[string]string `json:"views,omitempty"`
+	// Identities are those that tables had before they were followed by whole
+	// rows.
+	Identities []IdentityChange `json:"identities,omitempty"`
 	// Drained is the position of the source's log up to which all is applied.
 	Drained string `json:"drained,omitempty"`
 	// Home tells that the way home stands, Schema what the new primary's
@@ -236,6 +239,6 @@ func (s *switcher) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.State.Follow, s.State.Opens, s.State.Views = name, note.Opens, note.Schema.Views
+	s.State.Follow, s.State.Opens, s.State.Views, s.State.Identities = name, note.Opens, note.Schema.Views, note.Identities
 	return s.save(ctx)
 }

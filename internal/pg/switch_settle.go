@@ -60,10 +60,22 @@ func Settle(ctx context.Context, from, to secret.DSN) (ended []string, err error
 	if ended, err = target.homes(ctx); err != nil {
 		return nil, err
 	}
-	if !from.Empty() {
-		if err := settleOld(ctx, from); err != nil {
+	var changed []IdentityChange
+	for _, name := range ended {
+		s := replication{name: name, publisher: target}
+		changes, err := s.remembered(ctx)
+		if err != nil {
 			return nil, err
 		}
+		changed = append(changed, changes...)
+	}
+	if !from.Empty() {
+		if err := settleOld(ctx, from, changed); err != nil {
+			return nil, err
+		}
+	}
+	if err := target.putBack(ctx, changed); err != nil {
+		return nil, err
 	}
 	for _, name := range ended {
 		s := replication{name: name, publisher: target}
@@ -77,8 +89,9 @@ func Settle(ctx context.Context, from, to secret.DSN) (ended []string, err error
 	return ended, nil
 }
 
-// settleOld drops the old primary's subscriptions.
-func settleOld(ctx context.Context, from secret.DSN) (err error) {
+// settleOld drops the old primary's subscriptions, and gives its tables the
+// identities that they had.
+func settleOld(ctx context.Context, from secret.DSN, changed []IdentityChange) (err error) {
 	source, err := openEnd(ctx, from, Source)
 	if err != nil {
 		return err
@@ -94,7 +107,7 @@ func settleOld(ctx context.Context, from secret.DSN) (err error) {
 			return err
 		}
 	}
-	return nil
+	return source.putBack(ctx, changed)
 }
 
 // VerifySettled wants no way home left.

@@ -83,7 +83,7 @@ func (s *switcher) unchanged(ctx context.Context) (change schemaChange, err erro
 // nothing sent twice.
 func (s *switcher) buildHome(ctx context.Context, result *SwitchResult) error {
 	if !s.WayHome {
-		return nil
+		return s.target.putBack(ctx, s.State.Identities)
 	}
 	result.Home = s.home.name
 	if s.State.Home {
@@ -102,6 +102,9 @@ func (s *switcher) buildHome(ctx context.Context, result *SwitchResult) error {
 		return err
 	}
 	if err := s.home.publish(ctx); err != nil {
+		return err
+	}
+	if err := s.home.remember(ctx, s.State.Identities); err != nil {
 		return err
 	}
 	if err := s.home.makeSlot(ctx); err != nil {

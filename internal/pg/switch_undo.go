@@ -182,5 +182,5 @@ func (s *switcher) followAgain(ctx context.Context) error {
 		return err
 	}
 	print.Views = nil // those of the source may be newer now
-	return s.forward.subscribe(ctx, followNote{Opens: s.State.Opens, Schema: print})
+	return s.forward.subscribe(ctx, followNote{Opens: s.State.Opens, Schema: print, Identities: s.State.Identities})
 }

@@ -192,7 +192,7 @@ func ReadSecret(text string) (secret.String, error) {
 	if name, ok := strings.CutPrefix(text, "env:"); ok {
 		value, set := os.LookupEnv(name)
 		if !set {
-			return secret.String{}, fmt.Errorf("environment variable %q is not set", name)
+			return secret.String{}, fmt.Errorf("environment variable %q is not set: export %s=…", name, name)
 		}
 		return secret.New(value), nil
 	}

@@ -1,7 +1,9 @@
 package step
 
 import (
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"sort"
 	"strings"
@@ -36,6 +38,23 @@ type Kind struct {
 	Output any
 	// Example is an HCL step block that checks.
 	Example string
+}
+
+// Teller is an output that says in some words, without a full stop, what was
+// done or proved: "12 rows in 2 tables copied".
+type Teller interface{ Tell() string }
+
+// Tell says what an output of the kind, as the journal has it, tells; "" if it
+// tells nothing.
+func (k Kind) Tell(output json.RawMessage) string {
+	if _, tells := k.Output.(Teller); !tells || len(output) == 0 {
+		return ""
+	}
+	value := reflect.New(reflect.TypeOf(k.Output))
+	if json.Unmarshal(output, value.Interface()) != nil {
+		return "" // of a run by another version
+	}
+	return value.Interface().(Teller).Tell()
 }
 
 // Family is the part of the name before the first underscore; of a one-word

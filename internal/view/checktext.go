@@ -16,6 +16,10 @@ func (c CheckPage) Type() string { return "check" }
 
 // Write is of Page: made to be read aloud, from the announcement to the end.
 func (c CheckPage) Write(p *Paper) {
+	if c.Mode == journal.Alone {
+		c.writeAlone(p)
+		return
+	}
 	c.writeHead(p)
 	for i, stage := range c.Stages {
 		p.heading("Stage %d of %d: %s", i+1, len(c.Stages), stage.Name)
@@ -29,6 +33,19 @@ func (c CheckPage) Write(p *Paper) {
 	c.writeTimes(p)
 	c.writeNoReturn(p)
 	c.writeProblems(p)
+	p.blank()
+}
+
+// writeAlone writes the only step: a run of one step has no stages, and was
+// never drilled.
+func (c CheckPage) writeAlone(p *Paper) {
+	for _, stage := range c.Stages {
+		for _, n := range stage.Nodes {
+			p.hang("", p.paint(bold, n.ID))
+			n.Estimate = nil
+			n.write(p)
+		}
+	}
 	p.blank()
 }
 

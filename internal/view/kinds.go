@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"path"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -23,11 +24,15 @@ type KindLine struct {
 	varies  bool        // a step's fields may change the effect
 }
 
-// Kinds makes the list of a registry.
-func Kinds(r *step.Registry) KindsPage {
+// Kinds makes the list of a registry's kinds, of those that a family's name or
+// a pattern ("postgres_*") selects; "*" is all.
+func Kinds(r *step.Registry, pattern string) KindsPage {
 	var page KindsPage
 	for _, name := range r.Names() {
 		k, _, _ := r.Kind(name) // it is of Names
+		if like, err := path.Match(pattern, name); !like && k.Family() != pattern || err != nil {
+			continue
+		}
 		page.Kinds = append(page.Kinds, KindLine{Kind: name, Effect: k.Effect, Summary: k.Summary, varies: varies(k)})
 	}
 	return page

@@ -24,7 +24,7 @@ type Result struct {
 
 func (r Result) sentence() string {
 	if r.Sentence == "" && r.Err != nil {
-		return fault.KindOf(r.Err).String() + ": " + text.Clean(r.Err.Error())
+		return fault.KindOf(r.Err).String() + ": " + text.Clean(strings.ReplaceAll(r.Err.Error(), "\n", "; "))
 	}
 	return r.Sentence
 }

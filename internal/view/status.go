@@ -158,12 +158,14 @@ func (s Snapshot) writeNeeds(p *Paper) {
 		}
 		p.hang(p.mark(MarkBad)+" ", p.paint(bold, label)+text.Clean(s.Held.Reason))
 		for _, n := range s.Failed {
-			p.hang("    ", n.ID+": "+text.Clean(n.Error))
+			if !strings.Contains(s.Held.Reason, n.Error) { // else it stands above
+				p.hang("    ", n.ID+": "+text.Clean(n.Error))
+			}
 			for _, hint := range n.Hints {
 				p.hang("    hint: ", text.Clean(hint))
 			}
 		}
-		if s.Held.Hint != "" {
+		if s.Held.Hint != "" && !s.Held.repeats(s.Run) {
 			p.hang("    hint: ", text.Clean(s.Held.Hint))
 		}
 		p.commands(s.Held.Next)
@@ -178,6 +180,12 @@ func (s Snapshot) writeNeeds(p *Paper) {
 		p.line("%s %s asked by %s at %s, not yet answered", p.mark(MarkInfo),
 			strings.TrimSpace(strings.TrimPrefix(string(ask.Type), "ask.")+" "+ask.Step), ask.By, p.clock(ask.At, s.At))
 	}
+}
+
+// repeats tells whether the hint says what the commands below it say: it begins
+// with the first of them.
+func (h Hold) repeats(run string) bool {
+	return len(h.Next) > 0 && strings.HasPrefix(h.Hint, strings.TrimSuffix(h.Next[0], runFlag(run)))
 }
 
 // commands writes what to type; a command is never wrapped, or it could not be

@@ -114,9 +114,11 @@ func (c *Copy) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 		return step.Plan{}, err
 	}
 	seen, err := pg.CheckCopy(ctx, o)
-	if err != nil {
-		return step.Plan{}, err
-	}
+	return c.plan(seen), err
+}
+
+// plan says what was seen, also of a copy that is refused.
+func (c *Copy) plan(seen pg.CopySurvey) step.Plan {
 	plan := step.Plan{
 		Summary: fmt.Sprintf("copy %s (%s) to %s", c.From, humanize.IBytes(uint64(seen.Bytes)), c.To),
 		Work:    step.Work{Unit: "bytes", Total: seen.Bytes},
@@ -124,10 +126,7 @@ func (c *Copy) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 	plan.Action("roles", "every role that %s uses is on the target's server", c.From)
 	plan.Action("database", "%s holds everything that %s holds", c.To, c.From)
 	plan.Action("settings", "owner, comment, privileges and settings of %s are those of %s", c.To, c.From)
-	plan.Fact("source", "%s, PostgreSQL %s", c.From, seen.SourceVersion)
-	plan.Fact("target", "%s, PostgreSQL %s", c.To, seen.TargetVersion)
-	plan.Fact("size", "%s in %d tables, about %d rows, %d large objects", humanize.IBytes(uint64(seen.Bytes)), seen.Tables, seen.Rows, seen.LargeObjects)
-	plan.Fact("pg_dump", "%s (%s)", seen.PgDump.Path, seen.PgDump.Text)
+	surveyed(&plan, c.From, c.To, seen)
 	switch {
 	case seen.Finished:
 		plan.Fact("state", "the copy is complete")
@@ -138,7 +137,22 @@ func (c *Copy) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 		plan.Fact(f.Name, "%s", f.Value)
 	}
 	plan.Warnings = seen.Warnings
-	return plan, nil
+	return plan
+}
+
+// surveyed adds the facts that every survey begins with, as far as it came.
+func surveyed(plan *step.Plan, from, to secret.DSN, seen pg.CopySurvey) {
+	if seen.SourceVersion != "" {
+		plan.Fact("source", "%s, PostgreSQL %s", from, seen.SourceVersion)
+		plan.Fact("target", "%s, PostgreSQL %s", to, seen.TargetVersion)
+	}
+	if seen.Tables+seen.LargeObjects > 0 {
+		plan.Fact("size", "%s without indexes, in %s tables, about %s rows, %s large objects", humanize.IBytes(uint64(seen.Bytes)),
+			humanize.Comma(seen.Tables), humanize.Comma(seen.Rows), humanize.Comma(seen.LargeObjects))
+	}
+	if seen.PgDump.Path != "" {
+		plan.Fact("pg_dump", "%s (%s)", seen.PgDump.Path, seen.PgDump.Text)
+	}
 }
 
 // options are those of the library for this step, with its saved state.

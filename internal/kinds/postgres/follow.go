@@ -43,8 +43,8 @@ source: name the source as it sees it in ` + "`source_from_target`" + ` if that 
 server** in pg_subscription, which only superusers read, until the switch or undo. All this is tried before anything is changed.
 
 **Tables without a key** are refused by name, for replication cannot find their rows. Give them a key; or ` + "`identity = \"full\"`" + ` makes the whole row their
-identity on the source for the time being (undo puts it back), which is slow for large tables. The copies of these tables keep it: when you stay,
-` + "`alter table … replica identity default`" + ` puts it back.
+identity on the source for the time being (undo puts it back), which is slow for large tables. The copies of these tables have it too, for the way home needs it; postgres_settle puts it back
+on both sides.
 
 **What replication does not carry** is brought over by postgres_switch while nobody writes: sequences, unlogged tables, large objects that changed; materialized
 views that the source has refreshed since the copy are refreshed. Changes of the schema are not carried: do not change it meanwhile. If it was changed, the switch refuses and names what; make the same
@@ -95,9 +95,11 @@ func (f *Follow) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 		return step.Plan{}, err
 	}
 	seen, err := pg.PlanFollow(ctx, o)
-	if err != nil {
-		return step.Plan{}, err
-	}
+	return f.plan(seen), err
+}
+
+// plan says what was seen, also of a follower that is refused.
+func (f *Follow) plan(seen pg.FollowSurvey) step.Plan {
 	plan := step.Plan{
 		Summary:  fmt.Sprintf("copy %s (%s) to %s and let that follow it", f.From, humanize.IBytes(uint64(seen.Copy.Bytes)), f.To),
 		Work:     step.Work{Unit: "bytes", Total: seen.Copy.Bytes},
@@ -109,10 +111,10 @@ func (f *Follow) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 	if f.Identity == fullIdentity {
 		plan.Action("identity", "tables without a key are followed by whole rows")
 	}
-	plan.Fact("source", "%s, PostgreSQL %s", f.From, seen.Copy.SourceVersion)
-	plan.Fact("target", "%s, PostgreSQL %s", f.To, seen.Copy.TargetVersion)
-	plan.Fact("size", "%s in %d tables, about %d rows, %d large objects", humanize.IBytes(uint64(seen.Copy.Bytes)), seen.Copy.Tables, seen.Copy.Rows, seen.Copy.LargeObjects)
-	plan.Fact("followed", "%d tables", seen.Followed)
+	surveyed(&plan, f.From, f.To, seen.Copy)
+	if seen.Followed > 0 {
+		plan.Fact("followed", "%d tables", seen.Followed)
+	}
 	if f.Identity == fullIdentity && len(seen.Identities) > 0 {
 		plan.Fact("whole rows", "%s", strings.Join(seen.Identities, ", "))
 	}
@@ -122,7 +124,7 @@ func (f *Follow) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 	for _, fact := range seen.Copy.Facts {
 		plan.Fact(fact.Name, "%s", fact.Value)
 	}
-	return plan, nil
+	return plan
 }
 
 // fullIdentity is the identity of whole rows.
@@ -181,7 +183,7 @@ func (f *Follow) Verify(ctx context.Context, env *step.Env, _ step.Done) error {
 	}
 	lag, err := pg.VerifyFollow(ctx, o)
 	if err == nil {
-		env.Progress.Note(lag.String() + " behind")
+		env.Progress.Note(lag.String())
 	}
 	return err
 }

@@ -102,7 +102,7 @@ func (s *Switch) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 	plan.Fact("source", "%s, PostgreSQL %s", s.From, seen.SourceVersion)
 	plan.Fact("target", "%s, PostgreSQL %s", s.To, seen.TargetVersion)
 	if seen.Follow != "" {
-		plan.Fact("follower", "%s, %s behind", seen.Follow, seen.Lag)
+		plan.Fact("follower", "%s, %s", seen.Follow, seen.Lag)
 	}
 	return plan, nil
 }

@@ -269,7 +269,7 @@ from pg_catalog.pg_description d cross join lateral pg_identify_object(d.classoi
 where (d.objoid >= 16384 or d.classoid = 'pg_catalog.pg_largeobject'::regclass
 		or d.classoid = 'pg_catalog.pg_namespace'::regclass and d.objoid in (select oid from space) and d.description <> 'standard public schema')
 	and not exists (select from member m where m.classid = d.classoid and m.objid = d.objoid)
-	and not (i.type = 'subscription' and i.identity ~ '^evac_')
+	and not (i.type in ('subscription', 'publication') and i.identity ~ '^evac_')
 	and (:everything
 		or d.classoid = 'pg_catalog.pg_class'::regclass and d.objoid in (select id from relation)
 		or d.classoid = 'pg_catalog.pg_constraint'::regclass and (select c.conrelid from pg_catalog.pg_constraint c where c.oid = d.objoid) in (select id from relation)
