@@ -191,7 +191,7 @@ func (c *conductor) nextWake() time.Duration {
 
 func (c *conductor) interrupt() {
 	c.interrupts++
-	reason := &journal.HeldBody{Reason: "stopped by " + c.o.Runner, CauseExit: fault.Interrupted.Code(), Hint: "evac resume --run " + c.run}
+	reason := &journal.HeldBody{Reason: "stopped by " + c.o.Runner, CauseExit: fault.Interrupted.Code(), Hint: c.onHint()}
 	c.ending = reason
 	if c.interrupts == 1 {
 		c.o.Log.Warn("running steps are being finished; interrupt again to cancel them")

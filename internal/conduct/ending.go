@@ -83,3 +83,11 @@ func (e *HeldError) Error() string { return "run " + quote(e.Run) + " is held: "
 func (e *HeldError) Unwrap() error {
 	return &fault.Error{Kind: fault.Held, Hint: e.Held.Hint, Err: errors.New(e.Held.Reason)}
 }
+
+// onHint says how a run that was stopped goes on.
+func (c *conductor) onHint() string {
+	if c.p.Body.Mode == journal.Alone {
+		return "give the same command again: it goes on where it stopped"
+	}
+	return "evac resume --run " + c.run
+}

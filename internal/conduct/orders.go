@@ -145,7 +145,7 @@ func (c *conductor) obeyAbort(ask journal.Event) (bool, string) {
 
 func (c *conductor) obeyStop(ask journal.Event) (bool, string) {
 	c.ending = &journal.HeldBody{
-		Reason: "stopped by " + ask.Actor + note(ask), CauseExit: fault.Interrupted.Code(), Hint: "evac resume --run " + c.run,
+		Reason: "stopped by " + ask.Actor + note(ask), CauseExit: fault.Interrupted.Code(), Hint: c.onHint(),
 	}
 	return true, ""
 }

@@ -150,8 +150,11 @@ func (c *conductor) failed(n *journal.NodeState, attempt int, phase string, err 
 		}
 		return
 	}
-	c.hold(fmt.Sprintf("step %q failed in %s: %s", n.ID, phase, body.Error), fault.KindOf(err),
-		fmt.Sprintf("evac retry %s, evac skip %s --reason …, or evac undo, each with --run %s", n.ID, n.ID, c.run))
+	hint := c.onHint()
+	if c.p.Body.Mode != journal.Alone {
+		hint = fmt.Sprintf("evac retry %s, evac skip %s --reason …, or evac undo, each with --run %s", n.ID, n.ID, c.run)
+	}
+	c.hold(fmt.Sprintf("step %q failed in %s: %s", n.ID, phase, body.Error), fault.KindOf(err), hint)
 }
 
 // failBody is an error as the journal keeps it.

@@ -77,8 +77,15 @@ func (p *promotion) seeStandby(ctx context.Context, plan *PromotePlan) (err erro
 	}
 	plan.WayBack = p.wayBack()
 	var synchronous string
-	if err := p.standby.QueryRow(ctx, "select current_setting('synchronous_standby_names')").Scan(&synchronous); err != nil {
+	var readOnly bool
+	err = p.standby.QueryRow(ctx, `
+		select current_setting('synchronous_standby_names'), exists (select from pg_catalog.pg_db_role_setting s join pg_catalog.pg_database d on d.oid = s.setdatabase
+			where d.datname = current_database() and s.setrole = 0 and s.setconfig && '{default_transaction_read_only=on,default_transaction_read_only=true}')`).Scan(&synchronous, &readOnly)
+	if err != nil {
 		return fmt.Errorf("read settings of the standby: %w", err)
+	}
+	if readOnly {
+		plan.Warnings = append(plan.Warnings, "the database is frozen (default_transaction_read_only = on), and will be so on the new primary: undo the freeze before, or afterwards alter database … reset default_transaction_read_only")
 	}
 	if synchronous != "" {
 		plan.Warnings = append(plan.Warnings, fmt.Sprintf("the standby has synchronous_standby_names = %s: once it is the primary, every commit waits for such a standby", Literal(synchronous)))

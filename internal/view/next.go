@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/evac-io/evac/internal/journal"
+	"github.com/evac-io/evac/internal/step"
 )
 
 // The commands that a person types next stand here and nowhere else.
@@ -36,18 +37,35 @@ func tickCommand(run, list string, item *journal.ItemState) string {
 // holdOf says why the run waits and what to type: also when its conductor is
 // gone.
 func holdOf(s *journal.State, shot *Snapshot) *Hold {
+	next := []string{"evac resume" + runFlag(s.Run)}
+	if s.Body.Mode == journal.Alone {
+		next = aloneCommands(s)
+	}
 	switch {
 	case s.Finished():
 		return nil
+	case s.Held != nil && s.Body.Mode == journal.Alone:
+		return &Hold{Reason: s.Held.Reason, CauseExit: s.Held.CauseExit, Hint: s.Held.Hint, Next: next}
 	case s.Held != nil:
 		return &Hold{Reason: s.Held.Reason, CauseExit: s.Held.CauseExit, Hint: s.Held.Hint, Next: heldCommands(s, shot)}
 	case s.Stopped != nil:
-		return &Hold{Reason: s.Stopped.Reason, CauseExit: s.Stopped.CauseExit, Hint: s.Stopped.Hint, Next: []string{"evac resume" + runFlag(s.Run)}}
+		return &Hold{Reason: s.Stopped.Reason, CauseExit: s.Stopped.CauseExit, Hint: s.Stopped.Hint, Next: next}
 	case shot.Standing == Abandoned:
-		return &Hold{Reason: fmt.Sprintf("no conductor works on it; the last was %s on %s (process %d)", s.Runner, s.Host, s.PID),
-			Next: []string{"evac resume" + runFlag(s.Run)}}
+		return &Hold{Reason: fmt.Sprintf("no conductor works on it; the last was %s on %s (process %d)", s.Runner, s.Host, s.PID), Next: next}
 	}
 	return nil
+}
+
+// aloneCommands go on with a run of one step, which only its own command can:
+// the journal has no secrets.
+func aloneCommands(s *journal.State) []string {
+	kind := step.Kind{Name: s.Nodes[0].Kind}
+	same := "evac " + kind.Family() + " " + kind.Verb() + " …"
+	next := []string{same}
+	if s.Nodes[0].Effect == step.Undoable {
+		next = append(next, same+" --undo")
+	}
+	return next
 }
 
 func heldCommands(s *journal.State, shot *Snapshot) []string {

@@ -119,7 +119,7 @@ func (p *Promote) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 	case pg.RoleFollower:
 		return step.Plan{}, fault.New(fault.Invalid, fmt.Sprintf("%s is no standby: it follows by postgres_follow", p.Database), "postgres_switch makes it the one that users write to, and can be undone")
 	}
-	return step.Plan{}, fault.New(fault.Invalid, fmt.Sprintf("%s is a primary already", p.Database), "give the connection string of a standby")
+	return step.Plan{}, fault.New(fault.Invalid, fmt.Sprintf("%s is a primary already", p.Database), "give the connection string of a standby; a database that follows by postgres_follow takes over by postgres_switch")
 }
 
 // role is what the database was when the step began, or is now.
@@ -143,7 +143,11 @@ func (p *Promote) checkStandby(ctx context.Context, env *step.Env) (step.Plan, e
 	plan := step.Plan{Summary: fmt.Sprintf("make the standby %s the primary", p.Database), Warnings: seen.Warnings}
 	p.actions(&plan)
 	plan.Fact("standby", "%s, PostgreSQL %s, timeline %d", p.Database, seen.Version, seen.Timeline)
-	plan.Fact("replayed", "%s of %s received, last commit at %s", seen.Replayed, seen.Received, seen.LastCommit.UTC().Format(time.RFC3339))
+	last := ""
+	if !seen.LastCommit.IsZero() {
+		last = ", last commit at " + seen.LastCommit.UTC().Format(time.RFC3339)
+	}
+	plan.Fact("replayed", "%s of %s received%s", seen.Replayed, seen.Received, last)
 	if seen.Delay > 0 {
 		plan.Fact("delay", "%s", seen.Delay)
 	}
