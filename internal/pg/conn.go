@@ -203,15 +203,6 @@ func Version(ctx context.Context, conn *pgx.Conn) (int, error) {
 // Quote writes a name, or a path of names, as SQL: "public"."Odd ""name""".
 func Quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
 
-// quoteEach writes each name as SQL.
-func quoteEach(names []string) []string {
-	list := make([]string, len(names))
-	for i, name := range names {
-		list[i] = Quote(name)
-	}
-	return list
-}
-
 // Literal writes a text as an SQL constant. It holds under
 // standard_conforming_strings = on, which every session of Connect has.
 func Literal(text string) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/evac-io/evac/internal/fault"
 )
@@ -49,7 +48,7 @@ func (p *preflight) owners(ctx context.Context) error {
 	}
 	others, err := p.target.texts(ctx, "owners", "select rolname::text from pg_catalog.pg_roles where rolname = any($1::text[]) and not pg_has_role(oid, 'member') order by 1", owners)
 	if err == nil && len(others) > 0 {
-		p.warn("on the target, user %q is no member of %s: what these own goes to %[1]q instead (on the target: grant %[3]s to %[4]s)", p.target.user, some(others), strings.Join(quoteEach(others), ", "), Quote(p.target.user))
+		p.warn("on the target, user %q is no member of %s: what these own goes to %[1]q instead (on the target: grant %[3]s to %[4]s)", p.target.user, some(others), quoteEach(others), Quote(p.target.user))
 	}
 	return err
 }
