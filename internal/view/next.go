@@ -59,6 +59,9 @@ func holdOf(s *journal.State, shot *Snapshot) *Hold {
 // aloneCommands go on with a run of one step, which only its own command can:
 // the journal has no secrets.
 func aloneCommands(s *journal.State) []string {
+	if len(s.Nodes) == 0 {
+		return nil
+	}
 	kind := step.Kind{Name: s.Nodes[0].Kind}
 	same := "evac " + kind.Family() + " " + kind.Verb() + " …"
 	next := []string{same}

@@ -4,14 +4,23 @@ import (
 	"fmt"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 )
 
 // Tell implements step.Teller.
 func (o CopyOutput) Tell() string { return copied(o.Rows, o.Tables, o.LargeObjects, o.Bytes) }
 
 func copied(rows, tables, objects, bytes int64) string {
-	return fmt.Sprintf("%s rows in %s tables and %s large objects copied, %s",
-		humanize.Comma(rows), humanize.Comma(tables), humanize.Comma(objects), humanize.Bytes(uint64(max(bytes, 0))))
+	text := counted(rows, "row") + " in " + counted(tables, "table")
+	if objects > 0 {
+		text += " and " + counted(objects, "large object")
+	}
+	return text + " copied, " + humanize.Bytes(uint64(max(bytes, 0)))
+}
+
+// counted is "1 row", "2,300 rows".
+func counted(n int64, what string) string {
+	return humanize.Comma(n) + " " + english.PluralWord(int(n), what, "")
 }
 
 // Tell implements step.Teller.
@@ -33,9 +42,9 @@ func (o SwitchOutput) Tell() string {
 
 // Tell implements step.Teller.
 func (o VerifyOutput) Tell() string {
-	return fmt.Sprintf("%s rows in %d tables: %s missing, %s extra, %s different; %s objects: %s not the same",
-		humanize.Comma(o.Rows), o.Tables, humanize.Comma(o.Missing), humanize.Comma(o.Extra), humanize.Comma(o.Different),
-		humanize.Comma(o.Objects), humanize.Comma(o.ObjectsDifferent))
+	return fmt.Sprintf("%s in %s: %s missing, %s extra, %s different; %s: %s not the same",
+		counted(o.Rows, "row"), counted(int64(o.Tables), "table"), humanize.Comma(o.Missing), humanize.Comma(o.Extra), humanize.Comma(o.Different),
+		counted(o.Objects, "object"), humanize.Comma(o.ObjectsDifferent))
 }
 
 // Tell implements step.Teller.
