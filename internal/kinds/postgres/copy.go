@@ -147,8 +147,8 @@ func surveyed(plan *step.Plan, from, to secret.DSN, seen pg.CopySurvey) {
 		plan.Fact("target", "%s, PostgreSQL %s", to, seen.TargetVersion)
 	}
 	if seen.Tables+seen.LargeObjects > 0 {
-		plan.Fact("size", "%s without indexes, in %s tables, about %s rows, %s large objects", humanize.IBytes(uint64(seen.Bytes)),
-			humanize.Comma(seen.Tables), humanize.Comma(seen.Rows), humanize.Comma(seen.LargeObjects))
+		plan.Fact("size", "%s without indexes, in %s, about %s, %s", humanize.IBytes(uint64(seen.Bytes)),
+			counted(seen.Tables, "table"), counted(seen.Rows, "row"), counted(seen.LargeObjects, "large object"))
 	}
 	if seen.PgDump.Path != "" {
 		plan.Fact("pg_dump", "%s (%s)", seen.PgDump.Path, seen.PgDump.Text)
