@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/evac-io/evac/internal/conduct"
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/forecast"
@@ -206,7 +208,8 @@ func (r redacting) Write(line []byte) (int, error) {
 // closed (SIGHUP) counts as the first Ctrl-C, never as the second: shell and
 // kernel may both send it. What was ignored when evac started stays ignored
 // (nohup, a script's background job). When nobody reads the output any more
-// (SIGPIPE) the run goes on.
+// (SIGPIPE, which a broken connection to a server sends as well) the run goes
+// on.
 func (s *show) interrupts(ctx context.Context) <-chan struct{} {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, notIgnored(syscall.SIGTERM, syscall.SIGPIPE, os.Interrupt, syscall.SIGHUP)...)
@@ -218,7 +221,7 @@ func (s *show) interrupts(ctx context.Context) <-chan struct{} {
 			select {
 			case sig := <-signals:
 				switch {
-				case sig == syscall.SIGPIPE && !unread:
+				case sig == syscall.SIGPIPE && !unread && s.unread():
 					unread = true
 					fmt.Fprintln(s.view.Logs(), "evac: nobody reads the output any more; the run goes on, evac status shows it")
 				case sig == syscall.SIGPIPE || sig == syscall.SIGHUP && stopped:
@@ -257,4 +260,15 @@ func (a *app) book(ctx context.Context, runbook string) (*forecast.Book, error) 
 	}
 	history, err := j.Practice(ctx, runbook)
 	return forecast.Read(history), errors.Join(err, j.Close())
+}
+
+// unread tells whether an output is a pipe or a terminal that is gone.
+func (a *app) unread() bool {
+	out, err, ok := a.files()
+	if !ok {
+		return false
+	}
+	polls := []unix.PollFd{{Fd: int32(out.Fd())}, {Fd: int32(err.Fd())}}
+	n, wrong := unix.Poll(polls, 0)
+	return wrong == nil && n > 0
 }
