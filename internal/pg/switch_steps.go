@@ -80,7 +80,8 @@ func (s *switcher) unchanged(ctx context.Context) (change schemaChange, err erro
 
 // buildHome makes the way home. The slot stands before anybody may write to
 // the new primary, and both sides are the same, so that nothing is missed and
-// nothing sent twice.
+// nothing sent twice. Without one, identities that only the following needed go
+// back at once.
 func (s *switcher) buildHome(ctx context.Context, result *SwitchResult) error {
 	if !s.WayHome {
 		return s.target.putBack(ctx, s.State.Identities)
