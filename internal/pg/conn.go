@@ -97,7 +97,7 @@ func Connect(ctx context.Context, dsn secret.DSN, o ConnOptions) (*pgx.Conn, err
 	if o.Tap {
 		place = tapped(config)
 	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := connectAlive(ctx, config, settings)
 	if err != nil {
 		return nil, connectFault(ctx, op, dsn, err)
 	}

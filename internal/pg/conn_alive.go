@@ -1,6 +1,7 @@
 package pg
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/evac-io/evac/internal/fault"
@@ -81,16 +83,34 @@ func alive(config *pgconn.Config) (map[string]string, error) {
 	return settings, nil
 }
 
+// connectAlive connects, and lets the server ask from the login on: a session
+// that is cut off before its first statement would else stay for hours. A pooler
+// may not pass that on; then the session is told alone.
+func connectAlive(ctx context.Context, config *pgx.ConnConfig, settings map[string]string) (*pgx.Conn, error) {
+	plain := config.Copy()
+	withLogin(&config.Config, settings)
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil && strings.Contains(err.Error(), "unsupported startup parameter") {
+		return pgx.ConnectConfig(ctx, plain)
+	}
+	return conn, err
+}
+
 // aliveReplication is alive for a session that speaks the replication protocol
-// and can set nothing later: what every server knows goes with its start.
+// and can set nothing later.
 func aliveReplication(config *pgconn.Config) error {
 	settings, err := alive(config)
+	withLogin(config, settings)
+	return err
+}
+
+// withLogin sends what every server knows of the settings with the login.
+func withLogin(config *pgconn.Config, settings map[string]string) {
 	for name, value := range settings {
 		if strings.HasPrefix(name, "tcp_keepalives_") {
 			config.RuntimeParams[name] = value
 		}
 	}
-	return err
 }
 
 // firstSentLimit is the first version that knows tcp_user_timeout.

@@ -1,14 +1,18 @@
 package pg
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
@@ -61,6 +65,97 @@ func TestConnectNoticesSilence(t *testing.T) {
 			awaitActive(ctx, t, look, conn.PgConn().PID(), 0)
 		})
 	}
+}
+
+// TestLoginNoticesSilence: a session whose client is lost right after the login,
+// before it has said anything, ends as well.
+func TestLoginNoticesSilence(t *testing.T) {
+	t.Parallel()
+	server := testenv.Database(t, testenv.Postgres(t, testenv.Older))
+	ctx, cancel := context.WithTimeout(t.Context(), noticed)
+	defer cancel()
+	wire := testenv.NewWire(t, server)
+	config, err := pgx.ParseConfig(impatient(wire.DSN(server)).Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, err := alive(&config.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := connectAlive(ctx, config, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire.Swallow()
+	awaitNumber(ctx, t, connectAs(t, server, "look"), fmt.Sprintf("select count(*) from pg_stat_activity where pid = %d", conn.PgConn().PID()), func(n int) bool { return n == 0 })
+	_ = conn.Close(ctx) // it is cut
+}
+
+// TestConnectThroughAPooler: one that takes no settings with the login is
+// connected to without.
+func TestConnectThroughAPooler(t *testing.T) {
+	t.Parallel()
+	server := testenv.Database(t, testenv.Postgres(t, testenv.Newer))
+	conn := connectAs(t, refusing(t, server), "pooled")
+	var got string
+	if err := conn.QueryRow(t.Context(), "show tcp_keepalives_idle").Scan(&got); err != nil || got != "30" {
+		t.Errorf("the session asks after %q seconds, want 30 (%v)", got, err)
+	}
+}
+
+// refusing stands before a server, and refuses logins as PgBouncer does that
+// come with settings which it does not know.
+func refusing(t *testing.T, server secret.DSN) secret.DSN {
+	t.Helper()
+	listen, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listen.Close() }) // nobody comes any more
+	at, err := url.Parse(server.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := at.Host
+	go func() {
+		for {
+			client, err := listen.Accept()
+			if err != nil {
+				return
+			}
+			go pool(client, to)
+		}
+	}()
+	at.Host = listen.Addr().String()
+	return secret.NewDSN(at.String())
+}
+
+// pool passes one connection on, unless its login brings keepalives.
+func pool(client net.Conn, to string) {
+	defer client.Close()
+	login := make([]byte, 4096)
+	n, err := client.Read(login)
+	if err != nil {
+		return
+	}
+	if bytes.Contains(login[:n], []byte("tcp_keepalives_")) {
+		says := &pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: tcp_keepalives_idle"}
+		if text, err := says.Encode(nil); err == nil {
+			_, _ = client.Write(text) // else it sees a connection that ends
+		}
+		return
+	}
+	server, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	if _, err := server.Write(login[:n]); err != nil {
+		return
+	}
+	go func() { _, _ = io.Copy(server, client); _ = server.Close() }() // either end may go first
+	_, _ = io.Copy(client, server)
 }
 
 // TestDumpNoticesSilence: where every packet is lost while pg_dump reads the
