@@ -112,11 +112,15 @@ func Copy(ctx context.Context, o CopyOptions) (result CopyResult, err error) {
 	o.Jobs = max(o.Jobs, 1)
 	if o.State.Finished != nil {
 		stands, err := finishCopy(ctx, o)
-		if err == nil && stands && o.State.Left == nil {
+		filled := false
+		if err == nil && stands {
+			filled, err = refill(ctx, o)
+		}
+		if err == nil && stands && (filled || o.State.Left == nil) {
 			err = leave(ctx, o, o.State)
 		}
 		if stands || err != nil {
-			return *o.State.Finished, err
+			return *o.State.Finished, roomFault(err)
 		}
 	}
 	state, err := copyAll(ctx, o)

@@ -62,22 +62,35 @@ func awaitGone(ctx context.Context, conn *pgx.Conn, application string) error {
 }
 
 // refuseWritten keeps an undo from dropping what others wrote to the target
-// after the copy had ended. A copy that was cut off before it could say how it
-// left the target has not ended: nobody was let in.
-func refuseWritten(ctx context.Context, o CopyOptions) (err error) {
-	if o.State.Left == nil {
-		return nil
-	}
+// after the copy had ended.
+func refuseWritten(ctx context.Context, o CopyOptions) error {
 	op := fmt.Sprintf("undo the copy to %s", o.To)
-	keep := "skip this step to leave the target as it is and undo the rest; what was written there is then only there"
+	used, err := usedSinceLeft(ctx, o)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	if used != "" {
+		return fault.New(fault.Failed, op+": the target was written to after the copy, and dropping it would lose that: "+used,
+			"skip this step to leave the target as it is and undo the rest; what was written there is then only there")
+	}
+	return nil
+}
+
+// usedSinceLeft says what others wrote to the target after the copy had ended,
+// "" if nothing. A copy that was cut off before it could say how it left the
+// target has not ended: nobody was let in.
+func usedSinceLeft(ctx context.Context, o CopyOptions) (reason string, err error) {
+	if o.State.Left == nil {
+		return "", nil
+	}
 	conn, err := Connect(ctx, o.To, ConnOptions{Application: applicationName, Side: Target})
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { err = errors.Join(err, hangUp(ctx, conn)) }()
 	unused, reason, err := UnusedSince(ctx, conn, *o.State.Left)
 	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
+		return "", err
 	}
 	if !unused && reason == rowsWritten && o.State.Logged != nil {
 		lost, err := countersLost(ctx, conn, *o.State.Left)
@@ -85,11 +98,11 @@ func refuseWritten(ctx context.Context, o CopyOptions) (err error) {
 			unused, reason, err = rowsUnused(ctx, o.To, *o.State.Left, *o.State.Logged, o.Progress.Note)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", op, err)
+			return "", err
 		}
 	}
-	if !unused {
-		return fault.New(fault.Failed, op+": the target was written to after the copy, and dropping it would lose that: "+reason, keep)
+	if unused {
+		return "", nil
 	}
-	return nil
+	return reason, nil
 }

@@ -9,9 +9,15 @@ import (
 // fill takes the copy, at the moment from which on the slot keeps everything.
 func (f *follower) fill(ctx context.Context) (err error) {
 	o := f.copyOptions()
-	if f.State.Copy.Finished != nil {
-		_, err := Copy(ctx, o)
-		return err
+	if o.State.Finished != nil {
+		stands, err := finishCopy(ctx, o)
+		if err == nil && stands && o.State.Left == nil {
+			err = leave(ctx, o, o.State)
+		}
+		if stands || err != nil { // unlogged tables that a crash has emptied come with the switch
+			return err
+		}
+		o.State = f.State.Copy
 	}
 	still, err := f.stillHeld(ctx)
 	if err != nil {

@@ -51,7 +51,8 @@ needs the right to ALTER SYSTEM. The old values are in the journal first, and ar
 Cut off at any instant, the same step goes on where it was: whatever is done stands in a ledger in the target, written together with it. Rows
 that are there already are kept only if they are of the same moment: while the copy runs, a process of its own holds its snapshot of the source, and for
 an hour after a kill; without it the source must be proved unwritten since (freeze it first); else the copy starts over and says so. A
-complete copy is not made again.
+complete copy is not made again; but a crash of the target empties unlogged tables, and as long as the step has not ended they are filled again then,
+if the source is unwritten since the copy.
 
 Connections that the network has lost are given up by themselves: by evac after a minute, or five if it was sending; by the servers after a minute, or
 when their system says so if they were sending (a quarter of an hour). ` + "`keepalives_idle`, `keepalives_interval`, `keepalives_count` and `tcp_user_timeout`" + `
