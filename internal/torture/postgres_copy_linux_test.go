@@ -31,7 +31,10 @@ func TestPostgresCopy(t *testing.T) {
 	}
 }
 
-var pgStrikes = flag.Int("strikes", 50, "moves of databases: how often each thing fails with -full")
+var (
+	pgStrikes = flag.Int("strikes", 50, "moves of databases: how often each thing fails with -full")
+	pgWithin  = flag.Duration("within", time.Hour, "moves of databases: no new one begins after this time")
+)
 
 // pgStruckMost bounds how often one move is struck, and its undo.
 const pgStruckMost = 4
@@ -41,7 +44,7 @@ func (w *pgWorld) torture(faults []pgFault, strikes int) {
 	w.t.Helper()
 	w.measure()
 	began := time.Now()
-	for w.tally.all() < strikes {
+	for w.tally.all() < strikes && time.Since(began) < *pgWithin {
 		m := w.begin(w.copyNight(), w.random.IntN(3) == 0)
 		undo := false
 		for range pgStruckMost {
@@ -64,6 +67,7 @@ func (w *pgWorld) torture(faults []pgFault, strikes int) {
 		m.undone()
 		m.gone("undone")
 		m.end()
+		w.t.Logf("%s: %s", time.Since(began).Round(time.Second), m.told())
 	}
 	w.t.Logf("%d faults in %d moves in %s (an undisturbed move takes %s, its undo %s)\n%s",
 		w.tally.all(), w.moves, time.Since(began).Round(time.Second), w.took.Round(time.Millisecond), w.undoTook.Round(time.Millisecond), w.tally)
@@ -95,7 +99,7 @@ func (w *pgWorld) moment(f pgFault, undo bool) moment {
 		took /= 2
 		phases = phases[:min(len(phases), earlyPhases)]
 	}
-	if w.random.IntN(2) == 0 {
+	if len(phases) == 0 || w.random.IntN(2) == 0 {
 		return moment{after: time.Duration(w.random.Int64N(int64(took)))}
 	}
 	least := phases[0]

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/evac-io/evac/internal/servers"
 	"github.com/evac-io/evac/internal/testenv"
@@ -31,12 +32,16 @@ func pgFaults() map[string][]pgFault {
 			return p.Process.Kill() == nil // it may have ended
 		}}},
 		"source": {
-			{name: "a source session terminated", strike: func(w *pgWorld, _ *process) bool {
-				return w.source.number("select count(pg_terminate_backend(pid)) from ("+evacSession+") a") > 0
+			{name: "a source session terminated", strike: func(w *pgWorld, p *process) bool {
+				return p.hit(func() bool {
+					return w.source.number("select count(pg_terminate_backend(pid)) from ("+evacSession+") a") > 0
+				})
 			}},
-			{name: "kill -9 of a source backend", strike: func(w *pgWorld, _ *process) bool {
-				pid := w.source.number("select coalesce(sum(pid), 0) from (" + evacSession + ") a")
-				return pid > 0 && syscall.Kill(pid, syscall.SIGKILL) == nil
+			{name: "kill -9 of a source backend", strike: func(w *pgWorld, p *process) bool {
+				return p.hit(func() bool {
+					pid := w.source.number("select coalesce(sum(pid), 0) from (" + evacSession + ") a")
+					return pid > 0 && syscall.Kill(pid, syscall.SIGKILL) == nil
+				})
 			}, heal: func(w *pgWorld) { w.source.wake(); w.facts = w.read(w.source.dsn("source")) }},
 		},
 		"target": {
@@ -56,6 +61,20 @@ func pgFaults() map[string][]pgFault {
 		},
 		"network": networkFaults(),
 	}
+}
+
+// hit strikes until something was hit, or the process has ended.
+func (p *process) hit(strike func() bool) bool {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !strike() {
+		select {
+		case <-tick.C:
+		case <-p.done:
+			return false
+		}
+	}
+	return true
 }
 
 // evacSession is any one session of evac.
@@ -159,6 +178,12 @@ func (l *teller) tells(phase string) bool {
 		l.line(line)
 	}
 	return slices.Contains(l.told, phase)
+}
+
+// among are those of the phases that were told of.
+func (l *teller) among(phases []string) []string {
+	l.log.t.Helper()
+	return slices.DeleteFunc(slices.Clone(phases), func(name string) bool { return !l.tells(name) })
 }
 
 // last is the phase that was told of last.

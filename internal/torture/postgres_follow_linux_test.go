@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -60,15 +59,20 @@ stage "night" {
 // was acknowledged is on both sides exactly once.
 func TestPostgresFollow(t *testing.T) {
 	t.Parallel()
-	w := newPgWorld(t, dice(t), pgPlan{size: 2})
-	w.source.admin("alter database source set synchronous_commit = on")
-	faults := slices.Concat(slices.Collect(maps.Values(pgFaults()))...)
-	w.phases = following()
-	w.thereAndBack(nil)
-	for w.tally.all() < *pgStrikes {
-		w.thereAndBack(faults)
+	for what, faults := range pgFaults() {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := newPgWorld(t, dice(t), pgPlan{size: 2})
+			w.source.admin("alter database source set synchronous_commit = on")
+			w.phases = following()
+			w.thereAndBack(nil)
+			for began := time.Now(); w.tally.all() < *pgStrikes && time.Since(began) < *pgWithin; {
+				w.thereAndBack(faults)
+			}
+			t.Logf("%d faults in %d nights (an undisturbed night takes %s, the way home %s)\n%s",
+				w.tally.all(), w.moves, w.took.Round(time.Millisecond), w.undoTook.Round(time.Millisecond), w.tally)
+		})
 	}
-	t.Logf("%d faults in %d nights\n%s", w.tally.all(), w.moves, w.tally)
 }
 
 // thereAndBack is one night, home again, and the end of the following; without
@@ -77,22 +81,19 @@ func (w *pgWorld) thereAndBack(faults []pgFault) {
 	w.t.Helper()
 	m := w.begin(fmt.Sprintf(followNight, w.pgDump), false)
 	crowd := m.writers()
-	for i := w.random.IntN(3); i > 0 && faults != nil; i-- {
-		f := w.rarest(faults)
-		if m.struck(f, w.moment(f, false), false) {
-			break
-		}
+	if faults == nil {
+		w.took = w.timed(false, m.goOn)
+	} else {
+		m.struckOften(faults, false)
+		m.goOn()
 	}
-	took := timed(m.goOn)
 	crowd.writeSome("on the new side")
 	m.undoTo = []string{"--to", "night"}
-	for i := w.random.IntN(3); i > 0 && faults != nil; i-- {
-		f := w.rarest(faults)
-		m.struck(f, w.moment(f, true), true)
-	}
-	undoTook := timed(m.home)
 	if faults == nil {
-		w.took, w.undoTook = took, undoTook
+		w.undoTook = w.timed(true, m.home)
+	} else {
+		m.struckOften(faults, true)
+		m.home()
 	}
 	crowd.writeSome("at home again")
 	crowd.end()
@@ -101,6 +102,18 @@ func (w *pgWorld) thereAndBack(faults []pgFault) {
 	m.undone()
 	m.gone("undone")
 	m.end()
+	w.t.Log(m.told())
+}
+
+// struckOften strikes one way of a night, until that has come to its end.
+func (m *pgMove) struckOften(faults []pgFault, undo bool) {
+	m.t.Helper()
+	for range m.w.random.IntN(pgStruckMost) {
+		f := m.w.rarest(faults)
+		if m.struck(f, m.w.moment(f, undo), undo) {
+			return
+		}
+	}
 }
 
 // following are the phases of such a night, and of the way home.

@@ -54,8 +54,8 @@ type pgMove struct {
 	// before is what target and source were before the move.
 	before, beforeSource []string
 	story                []string
-	// emptied tells that the target crashed after the copy: what was unlogged
-	// is lost then, as its owner wanted it.
+	// emptied tells that the target crashed after the step of the copy: what was
+	// unlogged is lost then, as its owner wanted it.
 	emptied bool
 }
 
@@ -253,8 +253,22 @@ func (m *pgMove) struck(f pgFault, at moment, undo bool) (through bool) {
 	if m.alone && !undo && strings.Contains(e.stderr, "(SQLSTATE 53100)") && !strings.Contains(e.stderr, "evac: hint: free space") {
 		m.t.Errorf("%s: nobody is told what to do:\n%s", m.told(), e.stderr)
 	}
-	m.emptied = m.emptied || f.empties && !undo && (e.code == 0 || phase == verifying)
+	m.emptied = m.emptied || f.empties && !undo && (e.code == 0 || m.failedAt("postgres_verify"))
 	return m.well(e)
+}
+
+// failedAt tells whether a step of this kind has failed.
+func (m *pgMove) failedAt(kind string) bool {
+	m.t.Helper()
+	if m.alone || !m.begun() {
+		return false
+	}
+	for _, failed := range m.status().Failed {
+		if strings.Contains(failed.ID, kind) {
+			return true
+		}
+	}
+	return false
 }
 
 // well tells whether a command came to its end; an undo that is told how far

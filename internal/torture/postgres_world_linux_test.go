@@ -121,17 +121,21 @@ func (w *pgWorld) everything() string {
 func (w *pgWorld) measure() {
 	w.t.Helper()
 	m := w.begin(w.copyNight(), false)
-	w.took = timed(m.goOn)
+	w.took = w.timed(false, m.goOn)
 	m.count("undisturbed")
-	w.undoTook = timed(m.undone)
+	w.undoTook = w.timed(true, m.undone)
 	m.gone("undisturbed")
 	m.end()
 }
 
-func timed(do func()) time.Duration {
-	began := time.Now()
+// timed times one way, and keeps the phases that it has.
+func (w *pgWorld) timed(undo bool, do func()) time.Duration {
+	w.t.Helper()
+	log, began := tellerOf(w.target, undo), time.Now()
 	do()
-	return time.Since(began)
+	took := time.Since(began)
+	w.phases[undo] = log.among(w.phases[undo])
+	return took
 }
 
 func (s *pgServer) dsn(database string) secret.DSN { return s.srv.DSN(database, "") }
