@@ -85,7 +85,7 @@ func (w *pgWorld) rarest(faults []pgFault) pgFault {
 }
 
 // earlyPhases are how many of the phases write much after them.
-const earlyPhases = 4
+const earlyPhases = 6
 
 // moment is any instant, or one in the phase that was struck least; what does
 // harm only with time comes early.
@@ -96,7 +96,7 @@ func (w *pgWorld) moment(f pgFault, undo bool) moment {
 	}
 	phases := w.phases[undo]
 	if f.mustFail {
-		took /= 2
+		took = took * 2 / 3
 		phases = phases[:min(len(phases), earlyPhases)]
 	}
 	if len(phases) == 0 || w.random.IntN(2) == 0 {

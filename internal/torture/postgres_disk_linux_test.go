@@ -1,12 +1,15 @@
 package torture
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -61,6 +64,8 @@ func fullFlag() []string {
 type pgDisk struct {
 	t         *testing.T
 	data, wal string
+	// stop ends what fills a disk.
+	stop func()
 }
 
 // pgDiskSize is more than a move needs.
@@ -98,28 +103,47 @@ func (d *pgDisk) spread(srv *servers.Postgres) {
 	}
 }
 
-// fill leaves a disk no bigger than what lies on it.
+// fill leaves a disk no bigger than what lies on it, and takes what is freed
+// there until somebody gives it room again.
 func (d *pgDisk) fill(dir string) func(*pgWorld, *process) bool {
 	return func(*pgWorld, *process) bool {
-		for {
-			var stat unix.Statfs_t
-			if err := unix.Statfs(dir, &stat); err != nil {
-				d.t.Fatalf("look at the disk: %v", err)
-			}
-			used := (stat.Blocks - stat.Bfree) * uint64(stat.Bsize)
-			err := unix.Mount("", dir, "", unix.MS_REMOUNT, fmt.Sprintf("size=%d", used))
-			if err == nil {
-				return true
-			}
-			if !errors.Is(err, unix.EINVAL) { // more has come meanwhile
-				d.t.Fatalf("fill the disk: %v", err)
-			}
+		for !d.shrink(dir) { // more has come meanwhile
 		}
+		ctx, stop := context.WithCancel(d.t.Context())
+		var taken sync.WaitGroup
+		d.stop = func() { stop(); taken.Wait() }
+		taken.Go(func() {
+			tick := time.NewTicker(2 * time.Millisecond)
+			defer tick.Stop()
+			for ctx.Err() == nil {
+				d.shrink(dir)
+				<-tick.C
+			}
+		})
+		return true
 	}
+}
+
+// shrink takes a disk's free room, unless some of that is used meanwhile.
+func (d *pgDisk) shrink(dir string) bool {
+	var stat unix.Statfs_t
+	err := unix.Statfs(dir, &stat)
+	if err == nil && stat.Bfree == 0 {
+		return true
+	}
+	if err == nil {
+		err = unix.Mount("", dir, "", unix.MS_REMOUNT, fmt.Sprintf("size=%d", (stat.Blocks-stat.Bfree)*uint64(stat.Bsize)))
+	}
+	if err != nil && !errors.Is(err, unix.EINVAL) {
+		d.t.Errorf("fill the disk: %v", err)
+		return true
+	}
+	return err == nil
 }
 
 // free gives both disks their room back, and starts the server if it has gone.
 func (d *pgDisk) free(w *pgWorld) {
+	d.stop()
 	for _, dir := range []string{d.data, d.wal} {
 		if err := unix.Mount("", dir, "", unix.MS_REMOUNT, fmt.Sprintf("size=%d", pgDiskSize)); err != nil {
 			d.t.Fatalf("give the disk room: %v", err)

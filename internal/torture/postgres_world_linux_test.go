@@ -62,7 +62,7 @@ func newPgServer(t *testing.T, name string, which testenv.Which, disk *pgDisk) *
 		if disk != nil {
 			o.Dir = filepath.Join(disk.data, "pg")
 			o.InitArgs = []string{"--wal-segsize=1"} // it is full soon
-			o.Settings["min_wal_size"] = "2MB"
+			o.Settings["min_wal_size"], o.Settings["wal_recycle"] = "2MB", "off"
 		}
 		s.options = *o
 	})
