@@ -127,7 +127,7 @@ func benchTables(t *testing.T, dsn secret.DSN, f Filter) []string {
 	t.Helper()
 	rows, err := dial(t, dsn).Query(t.Context(), `
 		select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relkind in ('r', 'm') and n.nspname !~ '^(pg_|information_schema)' and `+f.SQL("n.nspname", "c.relname")+" order by pg_table_size(c.oid) desc")
+		where c.relkind in ('r', 'm') and c.relispopulated and n.nspname !~ '^(pg_|information_schema)' and `+f.SQL("n.nspname", "c.relname")+" order by pg_table_size(c.oid) desc")
 	if err != nil {
 		t.Fatal(err)
 	}
