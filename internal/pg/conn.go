@@ -74,8 +74,9 @@ func pinned() map[string]string {
 	}
 }
 
-// Connect opens a session with the pinned settings. Its errors never hold the
-// password; a refused login is fault.Denied.
+// Connect opens a session with the pinned settings; for a server that starts or
+// recovers it waits up to readyLimit. Its errors never hold the password; a
+// refused login is fault.Denied.
 func Connect(ctx context.Context, dsn secret.DSN, o ConnOptions) (*pgx.Conn, error) {
 	op := fmt.Sprintf("connect to %s %s", o.Side, dsn)
 	config, err := pgx.ParseConfig(dsn.Reveal())
@@ -97,7 +98,7 @@ func Connect(ctx context.Context, dsn secret.DSN, o ConnOptions) (*pgx.Conn, err
 	if o.Tap {
 		place = tapped(config)
 	}
-	conn, err := connectAlive(ctx, config, settings)
+	conn, err := connectStarted(ctx, config, settings)
 	if err != nil {
 		return nil, connectFault(ctx, op, dsn, err)
 	}
@@ -178,6 +179,9 @@ func refusal(err *pgconn.PgError, dsn secret.DSN) (fault.Kind, string) {
 		return fault.Failed, "check its name, or create it first: " + createCommand(dsn)
 	case "53300":
 		return fault.Failed, "the server has no free connection: raise max_connections, or take fewer jobs"
+	case cannotConnectNow:
+		options, _ := programOptions(dsn, false)
+		return fault.Failed, fmt.Sprintf("it still starts, recovers or stops after %s: try again once it takes clients: pg_isready %s", readyLimit, options)
 	}
 	return fault.Failed, ""
 }

@@ -84,14 +84,23 @@ func alive(config *pgconn.Config) (map[string]string, error) {
 }
 
 // connectAlive connects, and lets the server ask from the login on: a session
-// that is cut off before its first statement would else stay for hours. A pooler
-// may not pass that on; then the session is told alone.
+// that is cut off before its first statement would else stay for hours, or for
+// a quarter of an hour while the answer to its login is under way. An old server
+// may not know a limit for what it sends, and a pooler may pass nothing on; then
+// the session is told alone.
 func connectAlive(ctx context.Context, config *pgx.ConnConfig, settings map[string]string) (*pgx.Conn, error) {
-	plain := config.Copy()
-	withLogin(&config.Config, settings)
-	conn, err := pgx.ConnectConfig(ctx, config)
+	asks, all := config.Copy(), config.Copy()
+	withLogin(&asks.Config, settings)
+	withLogin(&all.Config, settings)
+	if sent, asked := settings[aliveSent]; asked {
+		all.RuntimeParams[aliveSent] = sent
+	}
+	conn, err := pgx.ConnectConfig(ctx, all)
+	if sqlState(err) == unknownObject {
+		conn, err = pgx.ConnectConfig(ctx, asks)
+	}
 	if err != nil && strings.Contains(err.Error(), "unsupported startup parameter") {
-		return pgx.ConnectConfig(ctx, plain)
+		return pgx.ConnectConfig(ctx, config)
 	}
 	return conn, err
 }
@@ -112,6 +121,9 @@ func withLogin(config *pgconn.Config, settings map[string]string) {
 		}
 	}
 }
+
+// unknownObject is what a server says of a setting that it does not know.
+const unknownObject = "42704"
 
 // firstSentLimit is the first version that knows tcp_user_timeout.
 const firstSentLimit = 12_00_00

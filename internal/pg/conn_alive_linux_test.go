@@ -1,18 +1,14 @@
 package pg
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/url"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
@@ -92,70 +88,44 @@ func TestLoginNoticesSilence(t *testing.T) {
 	_ = conn.Close(ctx) // it is cut
 }
 
-// TestConnectThroughAPooler: one that takes no settings with the login is
-// connected to without.
-func TestConnectThroughAPooler(t *testing.T) {
+// TestLoginsAnswerNoticesSilence: so does one whose client is lost while it logs
+// in, which the server cannot ask, for it has answered and waits for the receipt.
+func TestLoginsAnswerNoticesSilence(t *testing.T) {
 	t.Parallel()
-	server := testenv.Database(t, testenv.Postgres(t, testenv.Newer))
-	conn := connectAs(t, refusing(t, server), "pooled")
-	var got string
-	if err := conn.QueryRow(t.Context(), "show tcp_keepalives_idle").Scan(&got); err != nil || got != "30" {
-		t.Errorf("the session asks after %q seconds, want 30 (%v)", got, err)
-	}
-}
-
-// refusing stands before a server, and refuses logins as PgBouncer does that
-// come with settings which it does not know.
-func refusing(t *testing.T, server secret.DSN) secret.DSN {
-	t.Helper()
-	listen, err := net.Listen("tcp", "127.0.0.1:0")
+	srv := testenv.Postgres(t, testenv.Older)
+	server := testenv.Database(t, srv)
+	ctx, cancel := context.WithTimeout(t.Context(), noticed)
+	defer cancel()
+	look := connectAs(t, srv.DSN("postgres", ""), "look")
+	config, err := pgx.ParseConfig(server.Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = listen.Close() }) // nobody comes any more
-	at, err := url.Parse(server.Reveal())
+	locked, err := look.Begin(ctx) // nobody logs in to a database that gets another name
+	if err == nil {
+		_, err = locked.Exec(ctx, fmt.Sprintf("alter database %s rename to %s", Quote(config.Database), Quote(config.Database+"_other")))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := at.Host
+	wire := testenv.NewWire(t, server)
+	ended := make(chan error, 1)
 	go func() {
-		for {
-			client, err := listen.Accept()
-			if err != nil {
-				return
-			}
-			go pool(client, to)
-		}
+		_, err := Connect(ctx, impatient(wire.DSN(server)), ConnOptions{Application: "answered", Side: Source})
+		ended <- err
 	}()
-	at.Host = listen.Addr().String()
-	return secret.NewDSN(at.String())
-}
-
-// pool passes one connection on, unless its login brings keepalives.
-func pool(client net.Conn, to string) {
-	defer client.Close()
-	login := make([]byte, 4096)
-	n, err := client.Read(login)
-	if err != nil {
-		return
+	awaitNumber(ctx, t, look, "select count(*) from pg_locks where locktype = 'object' and not granted", func(n int) bool { return n > 0 })
+	wire.Swallow()
+	if err := locked.Rollback(ctx); err != nil {
+		t.Fatal(err)
 	}
-	if bytes.Contains(login[:n], []byte("tcp_keepalives_")) {
-		says := &pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: tcp_keepalives_idle"}
-		if text, err := says.Encode(nil); err == nil {
-			_, _ = client.Write(text) // else it sees a connection that ends
-		}
-		return
+	sessions := fmt.Sprintf("select count(*) from pg_stat_activity where application_name = 'answered' and datname = %s", Literal(config.Database))
+	awaitNumber(ctx, t, look, sessions, func(n int) bool { return n == 1 })
+	awaitNumber(ctx, t, look, sessions, func(n int) bool { return n == 0 })
+	cancel()
+	if err := <-ended; err == nil {
+		t.Error("the client notices nothing")
 	}
-	server, err := net.Dial("tcp", to)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	if _, err := server.Write(login[:n]); err != nil {
-		return
-	}
-	go func() { _, _ = io.Copy(server, client); _ = server.Close() }() // either end may go first
-	_, _ = io.Copy(client, server)
 }
 
 // TestDumpNoticesSilence: where every packet is lost while pg_dump reads the

@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/evac-io/evac/internal/servers"
@@ -40,7 +39,7 @@ func pgFaults() map[string][]pgFault {
 			{name: "kill -9 of a source backend", strike: func(w *pgWorld, p *process) bool {
 				return p.hit(func() bool {
 					pid := w.source.number("select coalesce(sum(pid), 0) from (" + evacSession + ") a")
-					return pid > 0 && syscall.Kill(pid, syscall.SIGKILL) == nil
+					return pid > 0 && w.source.killBackend(pid)
 				})
 			}, heal: func(w *pgWorld) { w.source.wake(); w.facts = w.read(w.source.dsn("source")) }},
 		},

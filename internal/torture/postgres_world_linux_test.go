@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -208,8 +209,32 @@ func (s *pgServer) kill() {
 	}
 }
 
+// killBackend ends a server process, and waits until the server knows: a client
+// that comes before would be taken, and thrown out.
+func (s *pgServer) killBackend(pid int) bool {
+	s.t.Helper()
+	if syscall.Kill(pid, syscall.SIGKILL) != nil {
+		return false // it has ended
+	}
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err != nil {
+			return true
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			s.t.Fatalf("%s does not notice that its process %d has ended", s.name, pid)
+		}
+	}
+}
+
 // wake waits until the server takes clients again, and starts it if it does not
-// run any more.
+// run any more. A checkpoint proves that no process of it still dies of what was
+// before: that one would hold the write-ahead log.
 func (s *pgServer) wake() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
@@ -219,7 +244,10 @@ func (s *pgServer) wake() {
 	for {
 		conn, err := pgx.Connect(ctx, s.dsn("postgres").Reveal())
 		if err == nil {
+			_, err = conn.Exec(ctx, "checkpoint")
 			_ = conn.Close(ctx) // nothing hangs on it
+		}
+		if err == nil {
 			return
 		}
 		if _, err := os.Stat(fmt.Sprintf("/proc/%d", s.srv.PID())); err != nil {
