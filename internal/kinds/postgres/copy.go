@@ -58,7 +58,8 @@ Connections that the network has lost are given up by themselves: by evac after 
 when their system says so if they were sending (a quarter of an hour). ` + "`keepalives_idle`, `keepalives_interval`, `keepalives_count` and `tcp_user_timeout`" + `
 in the connection strings change that, for both ends. A proxy or tunnel that answers by itself while its own far side is dead (` + "`ssh -L`" + `, a balancer of
 TCP connections) hides the loss: nothing moves then, and nothing fails. Let it ask as well (` + "`ssh -o ServerAliveInterval=15`" + `), or give the step a
-` + "`timeout`" + `: cut off by that, it goes on where it was.
+` + "`timeout`" + `: cut off by that, it goes on where it was. A server that starts, or recovers from a crash, is waited for
+up to 30 seconds, by every kind that connects to one.
 
 The check reads only, and says everything at once: what refuses, each with what to do, what must be known, and how long each way to move takes
 (this copy, postgres_follow, an upgrade in place), for the planning meeting. It looks at versions, rights and free sessions on both sides; roles,
