@@ -189,7 +189,9 @@ func (m *pgMove) gone(what string) {
 // source. What was just ended may take a moment to go.
 func (m *pgMove) nothingLeft(what string) {
 	m.t.Helper()
-	m.chain(what)
+	if m.alone || m.begun() { // else it was struck before there was a run
+		m.chain(m.told() + ": " + what)
+	}
 	m.until(m.told()+": "+what+": no process of evac is left", func() bool { return len(m.processes()) == 0 })
 	for _, s := range []*pgServer{m.w.source, m.w.target} {
 		var left string
