@@ -209,7 +209,7 @@ func (c *crowd) write(ctx context.Context, name string) {
 				continue
 			}
 		}
-		key := fmt.Sprintf("%s: %d", name, n)
+		key := fmt.Sprintf("%s to the %s: %d", name, [...]string{"source", "target"}[side%2], n)
 		_, err := conn.Exec(ctx, "insert into bulk.written (key) values ($1)", key)
 		c.note(key, err)
 		if err != nil {
