@@ -41,6 +41,7 @@ var walls = []wall{
 	{from: "internal/pg", never: aboveLibraries, because: "libraries import neither step nor conduct"},
 	{from: "internal/haproxy", never: aboveLibraries, because: "libraries import neither step nor conduct"},
 	{from: "internal/page", never: aboveLibraries, because: "libraries import neither step nor conduct"},
+	{from: "internal/crdb", never: aboveLibraries, because: "libraries import neither step nor conduct"},
 	{from: "internal/view", never: append([]string{"internal/conduct", "internal/kinds"}, libraries...),
 		because: "views render a state; they do not act"},
 }
@@ -56,6 +57,8 @@ var homes = map[string][]string{
 	"github.com/zclconf/go-cty":                  {"internal/runbook"},
 	"github.com/spf13/cobra":                     {"cmd/evac"},
 	"github.com/fergusstrange/embedded-postgres": {"internal/servers"},
+	"github.com/cockroachdb/pebble":              {"internal/crdb"},
+	"github.com/parquet-go/parquet-go":           {"internal/crdb/rows"},
 }
 
 // pack is what `go list` says of a package.
