@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/evac-io/evac/internal/crdb/engine"
+	"github.com/evac-io/evac/internal/crdb/keys"
+)
+
+// WAL says what was read of one log.
+type WAL struct {
+	File    string
+	Bytes   int64
+	Batches int64
+	First   uint64 // sequence number of the first operation
+	Last    uint64
+}
+
+// replay reads the live logs into the store's memory table, in the order of
+// their writing.
+func (s *Store) replay(ctx context.Context, logs []logFile) error {
+	for i, f := range logs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		goesOn := i+1 < len(logs) && logs[i+1].number == f.number
+		w, err := s.replayLog(f, i == len(logs)-1, goesOn)
+		if err != nil {
+			return fmt.Errorf("read log %q: %w", f.Name, err)
+		}
+		s.facts.WALs = append(s.facts.WALs, w)
+	}
+	if s.replayed > 0 {
+		s.expect(s.replayed, s.version.lastSeq, "the newest log")
+	}
+	s.mem.freeze()
+	return nil
+}
+
+// before is the last sequence number before a log. What a MANIFEST says may be
+// the last one or the one after it; without one nothing is known.
+func (s *Store) before() uint64 {
+	switch {
+	case s.replayed > 0:
+		return s.replayed
+	case s.version.edits > 0:
+		return s.version.lastSeq + 1
+	}
+	return math.MaxUint64 - 1
+}
+
+// expect notes writes that are in no log although a higher sequence number than
+// the last one that was read says that they were made. A table that is added
+// takes a number as well.
+func (s *Store) expect(last, next uint64, where string) {
+	seq := last + 1
+	for seq < next && s.version.ingested[seq] {
+		seq++
+	}
+	if seq < next {
+		s.loseLog(where, gap{offset: -1, size: -1, why: fmt.Sprintf("up to %d writes before number %d are in no log", next-seq, next)}, false)
+	}
+}
+
+// replayLog reads one file of a log. Where it goes on in a further segment, that
+// one repeats what was under way: whether all is there, the sequence numbers show.
+func (s *Store) replayLog(f logFile, newest, goesOn bool) (WAL, error) {
+	w := WAL{File: f.Name, Bytes: f.Size}
+	file, err := f.fs.Open(f.Name)
+	if err != nil {
+		s.loseLog(f.Name, gap{offset: 0, size: f.Size, why: err.Error()}, newest)
+		return w, nil
+	}
+	defer file.Close()
+	l := newLogReader(file, file.Size(), f.number)
+	for {
+		record, offset, ok := l.next()
+		if !ok {
+			break
+		}
+		b, err := readBatch(record)
+		if err != nil {
+			s.loseLog(f.Name, gap{offset: offset, size: int64(len(record)), why: err.Error()}, newest)
+			continue
+		}
+		if err := s.replayBatch(b, &w); err != nil {
+			return w, err
+		}
+		if b.err != nil {
+			s.loseLog(f.Name, gap{offset: offset, size: int64(len(record)), why: b.err.Error()}, newest)
+		}
+	}
+	for _, g := range l.gaps {
+		if !g.tail || !goesOn {
+			s.loseLog(f.Name, g, newest)
+		}
+	}
+	return w, nil
+}
+
+// replayBatch takes a batch. One that came before, as a log's next segment
+// repeats it, is passed over.
+func (s *Store) replayBatch(b *batch, w *WAL) error {
+	first := b.seq + 1
+	if b.count > 0 && first+uint64(b.count)-1 <= s.replayed {
+		return nil
+	}
+	if w.First == 0 && b.count > 0 {
+		w.First = first
+		s.expect(s.before(), first, w.File)
+	}
+	for b.next() {
+		if b.kind == ingest {
+			s.ingest(b)
+			continue
+		}
+		err := s.mem.add(b.kind, b.seq, b.key, b.value)
+		if errors.Is(err, errBatch) {
+			b.err = err
+		} else if err != nil {
+			return err
+		}
+	}
+	w.Batches++
+	w.Last, s.replayed = b.seq, max(s.replayed, b.seq)
+	return nil
+}
+
+// ingest takes a table that was added through the log and that no MANIFEST
+// names yet.
+func (s *Store) ingest(b *batch) {
+	c := cursor{data: b.key}
+	n := c.uvarint()
+	if c.err != nil {
+		b.err = errBatch
+		return
+	}
+	s.addTable(TableMeta{Number: n, Backing: n, Level: noLevel, Size: s.dir.tables[n].Size, SmallestSeq: b.seq, LargestSeq: b.seq, RangeKeys: true})
+}
+
+// loseLog notes a stretch of a log that cannot be read. Which keys it held
+// nobody knows.
+func (s *Store) loseLog(file string, g gap, newest bool) {
+	s.damage = append(s.damage, engine.Damage{
+		Store: s.name, File: file, Offset: g.offset, Size: g.size, Span: keys.Span{}, Torn: g.torn && newest,
+		Why: g.why + "; which keys were written there is not known",
+	})
+}
