@@ -28,6 +28,8 @@ import (
 type errand struct {
 	From, To, PgDump, StateFile string
 	Undo                        bool
+	// LoadDir is the folder of a load in place of a copy.
+	LoadDir string
 }
 
 // errandVariable names the file with the errand.
@@ -46,6 +48,10 @@ func TestCopyErrand(t *testing.T) {
 	}
 	if _, err := os.Stat(e.StateFile); err == nil {
 		readJSON(t, e.StateFile, &o.State)
+	}
+	if e.LoadDir != "" {
+		loadErrand(t, e, o)
+		return
 	}
 	var err error
 	if e.Undo {

@@ -1,0 +1,278 @@
+package pg
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/evac-io/evac/internal/fault"
+)
+
+// LoadPlan is what a folder of salvaged tables holds of one database: its
+// schema and the files with its rows.
+type LoadPlan struct {
+	Dir, Database string
+	// Before and After are the schema's statements: what must stand before the
+	// rows come, and what is made behind them.
+	Before, After []string
+	Tables        []LoadTable
+	// Null is the unquoted text that stands for NULL in the files.
+	Null string
+}
+
+// LoadTable is one table's files, in the order of their rows.
+type LoadTable struct {
+	Schema, Name string
+	Parts        []LoadPart
+	// Columns are those of the files' header line.
+	Columns []string
+}
+
+// LoadPart is one file; Path is relative to the plan's folder.
+type LoadPart struct {
+	Path  string
+	Bytes int64
+}
+
+// String is the table's name as SQL writes it.
+func (t LoadTable) String() string { return Quote(t.Schema, t.Name) }
+
+// Bytes is what all files have together.
+func (p LoadPlan) Bytes() (n int64) {
+	for _, t := range p.Tables {
+		for _, part := range t.Parts {
+			n += part.Bytes
+		}
+	}
+	return n
+}
+
+// fingerprint tells folders apart that do not hold the same: by their schema
+// and by the names and sizes of their files.
+func (p LoadPlan) fingerprint() string {
+	h := sha256.New()
+	write := func(text string) { fmt.Fprintf(h, "%d:%s", len(text), text) } // a hash takes all
+	for _, sql := range slices.Concat(p.Before, []string{""}, p.After) {
+		write(sql)
+	}
+	for _, t := range p.Tables {
+		for _, part := range t.Parts {
+			write(fmt.Sprintf("%s %d %q", part.Path, part.Bytes, t.Columns))
+		}
+	}
+	return "load " + hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// ReadLoadPlan reads what a salvage has left in a folder:
+// data/DATABASE/SCHEMA.TABLE/part-NNNNN.csv, names percent-encoded, and
+// schema.postgres.sql. database may be empty if there is only one.
+func ReadLoadPlan(dir, database, null string) (plan LoadPlan, err error) {
+	script, err := os.ReadFile(filepath.Join(dir, "schema.postgres.sql"))
+	if err != nil {
+		return plan, fault.Wrap(fault.Failed, fmt.Sprintf("read the schema of %q", dir), err, "give the folder that evac cockroach salvage has written")
+	}
+	sections, err := splitSchema(string(script))
+	if err != nil {
+		return plan, fmt.Errorf("read the schema of %q: %w", dir, err)
+	}
+	folders, err := subfolders(filepath.Join(dir, "data"))
+	if err != nil {
+		return plan, fmt.Errorf("list the databases of %q: %w", dir, err)
+	}
+	if database, err = oneDatabaseOf(database, sections, folders); err != nil {
+		return plan, err
+	}
+	section := sections[database]
+	if section == nil {
+		section = sections[""]
+	}
+	if section == nil {
+		return plan, fault.New(fault.Failed, fmt.Sprintf("the schema of %q has no database %q", dir, database), "")
+	}
+	plan = LoadPlan{Dir: dir, Database: database, Before: section.before, After: section.after, Null: null}
+	for _, f := range folders {
+		if f.name == database {
+			plan.Tables, err = readTables(dir, filepath.Join("data", f.path), null)
+		}
+	}
+	return plan, err
+}
+
+// oneDatabaseOf chooses the database.
+func oneDatabaseOf(wanted string, sections map[string]*schemaSection, folders []folder) (string, error) {
+	var names []string
+	for _, f := range folders {
+		names = append(names, f.name)
+	}
+	for name := range sections {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	switch {
+	case wanted == "" && len(names) == 1:
+		return names[0], nil
+	case len(names) == 0:
+		return "", fault.New(fault.Failed, "there is no database in the folder", "give the folder that evac cockroach salvage has written")
+	case !slices.Contains(names, wanted):
+		return "", fault.New(fault.Invalid, fmt.Sprintf("say which database to load: the folder has %q", names), "add --database NAME")
+	}
+	return wanted, nil
+}
+
+// folder is one with a percent-encoded name.
+type folder struct{ path, name string }
+
+// subfolders lists folders by name; none if there is no such place.
+func subfolders(dir string) ([]folder, error) {
+	list, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var out []folder
+	for _, e := range list {
+		if !e.IsDir() {
+			continue
+		}
+		name, err := url.PathUnescape(e.Name())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, folder{e.Name(), name})
+	}
+	return out, err
+}
+
+func readTables(dir, under, null string) ([]LoadTable, error) {
+	list, err := os.ReadDir(filepath.Join(dir, under))
+	if err != nil {
+		return nil, err
+	}
+	var tables []LoadTable
+	for _, e := range list {
+		if !e.IsDir() {
+			continue
+		}
+		t, err := readTable(dir, filepath.Join(under, e.Name()), null)
+		if err != nil {
+			return nil, fmt.Errorf("read table %q: %w", e.Name(), err)
+		}
+		tables = append(tables, t)
+	}
+	return tables, nil
+}
+
+func readTable(dir, under, null string) (t LoadTable, err error) {
+	schema, name, ok := strings.Cut(filepath.Base(under), ".")
+	if !ok {
+		return t, errors.New("the folder is not called SCHEMA.TABLE")
+	}
+	t.Schema, err = url.PathUnescape(schema)
+	if err != nil {
+		return t, err
+	}
+	if t.Name, err = url.PathUnescape(name); err != nil {
+		return t, err
+	}
+	paths, err := filepath.Glob(filepath.Join(globEscape(filepath.Join(dir, under)), "part-*"))
+	if err != nil {
+		return t, err
+	}
+	slices.SortFunc(paths, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
+	for _, path := range paths {
+		if filepath.Ext(path) != ".csv" {
+			return t, fault.New(fault.Invalid, fmt.Sprintf("%q is not CSV", path), "salvage with --format csv what is to be loaded")
+		}
+		if err := t.addPart(dir, path, null); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// globEscape hides what means something in a pattern.
+func globEscape(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// addPart takes a file in; all of a table have the same header line.
+func (t *LoadTable) addPart(dir, path, null string) error {
+	rows, err := openCSV(path, null)
+	if err != nil {
+		return err
+	}
+	info, err := rows.file.Stat()
+	if err := errors.Join(err, rows.close()); err != nil {
+		return err
+	}
+	if len(t.Parts) > 0 && !slices.Equal(rows.header, t.Columns) {
+		return fmt.Errorf("the columns of %q are %q, those of the file before %q", filepath.Base(path), rows.header, t.Columns)
+	}
+	short, err := filepath.Rel(dir, path)
+	if err != nil {
+		return err
+	}
+	t.Columns, t.Parts = rows.header, append(t.Parts, LoadPart{short, info.Size()})
+	return nil
+}
+
+// schemaSection is one database's part of schema.postgres.sql.
+type schemaSection struct{ before, after []string }
+
+// The lines by which schema.postgres.sql is divided.
+const (
+	databaseMark = "-- database "
+	beforeMark   = "-- before the rows"
+	afterMark    = "-- after the rows"
+)
+
+// splitSchema cuts schema.postgres.sql into statements, by database; what stands outside
+// of the marks only serves psql.
+func splitSchema(script string) (map[string]*schemaSection, error) {
+	sections := map[string]*schemaSection{}
+	name := ""
+	var into *[]string
+	var quote quoteState
+	var body bytes.Buffer
+	for line := range strings.Lines(script) {
+		bare := strings.TrimRight(line, "\r\n")
+		if body.Len() == 0 && quote.outside() {
+			switch {
+			case strings.HasPrefix(bare, databaseMark):
+				name, into = strings.TrimPrefix(bare, databaseMark), nil
+				continue
+			case bare == beforeMark:
+				sections[name] = &schemaSection{}
+				into = &sections[name].before
+				continue
+			case bare == afterMark && sections[name] != nil:
+				into = &sections[name].after
+				continue
+			case bare == "", strings.HasPrefix(bare, "--"), strings.HasPrefix(bare, `\`):
+				continue
+			}
+		}
+		body.WriteString(line)
+		quote.scan(line)
+		if quote.outside() && strings.HasSuffix(strings.TrimRight(bare, " \t"), ";") {
+			if into != nil {
+				*into = append(*into, strings.TrimSpace(body.String()))
+			}
+			body.Reset()
+		}
+	}
+	if body.Len() > 0 {
+		return nil, fmt.Errorf("its last statement does not end: %s", shorten(body.String()))
+	}
+	return sections, nil
+}

@@ -1,0 +1,278 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/evac-io/evac/internal/fault"
+)
+
+// loadTask is a task of a load; a session does it.
+type loadTask = task[*pgx.Conn]
+
+// fill loads the rows, and makes the keys, indexes, constraints and statistics
+// of each table as soon as its rows are there.
+func (l *loader) fill(ctx context.Context) error {
+	if err := l.planParts(ctx); err != nil {
+		return err
+	}
+	sums, err := readSums(ctx, l.target.conn)
+	if err != nil {
+		return err
+	}
+	l.Progress.Total("bytes", sums.AllWeight)
+	l.Progress.Add(sums.DoneWeight)
+	tasks, err := l.tasks(ctx)
+	if err != nil {
+		return err
+	}
+	return l.runTasks(ctx, tasks)
+}
+
+func (l *loader) runTasks(ctx context.Context, tasks []*loadTask) error {
+	return runTasks(ctx, l.Jobs, tasks, l.target.connectWorker, func(conn *pgx.Conn) error { return hangUp(ctx, conn) })
+}
+
+// planParts enters every file as a chunk, once.
+func (l *loader) planParts(ctx context.Context) error {
+	if stands, err := done(ctx, l.target.conn, planned); stands || err != nil {
+		return err
+	}
+	var chunks []chunk
+	for _, t := range l.plan.Tables {
+		into := l.tables[[2]string{t.Schema, t.Name}]
+		if into == nil {
+			return fault.New(fault.Failed, fmt.Sprintf("load table %s: the schema does not make it", t), "move its folder away, or add the table to schema.postgres.sql")
+		}
+		columns, err := into.loaded(t)
+		if err != nil {
+			return fmt.Errorf("load table %s: %w", t, err)
+		}
+		for _, part := range t.Parts {
+			chunks = append(chunks, chunk{
+				What: chunkTable, Schema: t.Schema, Table: t.Name, Columns: columns, Filter: part.Path, Past: -1,
+				Fresh: len(t.Parts) == 1, Weight: part.Bytes,
+			})
+		}
+	}
+	slices.SortStableFunc(chunks, func(a, b chunk) int { return int(min(max(b.Weight-a.Weight, -1), 1)) })
+	return writePlan(ctx, l.target.conn, chunks)
+}
+
+// loaded are the columns of the files that the rows bring: all but those that
+// the server computes. A column on one side only is refused.
+func (t *loadTarget) loaded(files LoadTable) (columns []string, err error) {
+	for _, c := range files.Columns {
+		switch {
+		case !slices.Contains(t.Columns, c):
+			err = errors.Join(err, fmt.Errorf("the files have column %q, the schema has not", c))
+		case !slices.Contains(t.Generated, c):
+			columns = append(columns, c)
+		}
+	}
+	for _, c := range t.Columns {
+		if len(files.Parts) > 0 && !slices.Contains(files.Columns, c) && !slices.Contains(t.Generated, c) {
+			err = errors.Join(err, fmt.Errorf("the schema has column %q, the files have not", c))
+		}
+	}
+	return columns, err
+}
+
+// tasks are all that the ledger does not have, up to the statistics.
+func (l *loader) tasks(ctx context.Context) (tasks []*loadTask, err error) {
+	chunks, err := openChunks(ctx, l.target.conn)
+	if err != nil {
+		return nil, err
+	}
+	later, err := l.laterOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	made, err := doneKeys(ctx, l.target.conn)
+	if err != nil {
+		return nil, err
+	}
+	// Each stage of a table waits for all of the stage before.
+	stages := map[[2]string][]*loadTask{}
+	for _, c := range chunks {
+		t := &loadTask{cost: c.Weight, do: func(ctx context.Context, conn *pgx.Conn, _ bool) error { return l.loadPart(ctx, conn, c) }}
+		at := [2]string{c.Schema, c.Table}
+		stages[at], tasks = append(stages[at], t), append(tasks, t)
+	}
+	weights := l.weights()
+	for at := range l.tables {
+		before := stages[at]
+		for _, list := range [][]*loadTask{
+			l.laterTasks(later.keys, at, made, weights[at]), l.laterTasks(later.indexes, at, made, weights[at]), l.analyzeTask(at, made),
+		} {
+			for _, t := range list {
+				t.after(before...)
+			}
+			tasks, before = append(tasks, list...), append(before, list...)
+		}
+	}
+	return tasks, nil
+}
+
+func (l *loader) weights() map[[2]string]int64 {
+	sums := map[[2]string]int64{}
+	for _, t := range l.plan.Tables {
+		for _, part := range t.Parts {
+			sums[[2]string{t.Schema, t.Name}] += part.Bytes
+		}
+	}
+	return sums
+}
+
+// laterTasks are those of one table. Only plain indexes may be made side by
+// side: the table's OID stands for its lock.
+func (l *loader) laterTasks(list []later, at [2]string, made map[string]bool, cost int64) (tasks []*loadTask) {
+	lock := []uint32{l.tables[at].lock}
+	for _, e := range list {
+		if e.table != at || made[e.Key] {
+			continue
+		}
+		t := &loadTask{cost: cost / 4, do: func(ctx context.Context, conn *pgx.Conn, _ bool) error { return l.makeLater(ctx, conn, e) }}
+		if e.Type == "INDEX" {
+			t.among = lock
+		} else {
+			t.alone = lock
+		}
+		tasks = append(tasks, t)
+	}
+	return tasks
+}
+
+func (l *loader) analyzeTask(at [2]string, made map[string]bool) []*loadTask {
+	if made["analyze "+Quote(at[:]...)] {
+		return nil
+	}
+	return []*loadTask{{do: func(ctx context.Context, conn *pgx.Conn, _ bool) error { return analyze(ctx, conn, at[0], at[1]) }}}
+}
+
+// addForeign adds the foreign keys, for all keys stand.
+func (l *loader) addForeign(ctx context.Context) error {
+	later, err := l.laterOf(ctx)
+	if err != nil {
+		return err
+	}
+	made, err := doneKeys(ctx, l.target.conn)
+	if err != nil {
+		return err
+	}
+	var tasks []*loadTask
+	for at := range l.tables {
+		tasks = append(tasks, l.laterTasks(later.foreign, at, made, 1)...)
+	}
+	return l.runTasks(ctx, tasks)
+}
+
+// makeRest makes what is left, one after another: the values of sequences,
+// views, comments.
+func (l *loader) makeRest(ctx context.Context) error {
+	later, err := l.laterOf(ctx)
+	if err != nil {
+		return err
+	}
+	made, err := doneKeys(ctx, l.target.conn)
+	if err != nil {
+		return err
+	}
+	for _, e := range slices.Concat(later.keys, later.indexes, later.foreign) {
+		if l.tables[e.table] == nil { // of a table that is none: the server says so
+			later.rest = append(later.rest, e)
+		}
+	}
+	for _, e := range later.rest {
+		if made[e.Key] {
+			continue
+		}
+		if err := l.makeLater(ctx, l.target.conn, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadPart loads one file and enters it in the ledger, in one transaction.
+func (l *loader) loadPart(ctx context.Context, conn *pgx.Conn, c chunk) error {
+	l.Progress.Note(c.Filter)
+	m := meter{to: l.Progress, weight: c.Weight}
+	err := pgx.BeginFunc(ctx, conn, func(pgx.Tx) error {
+		freeze, err := c.emptied(ctx, conn)
+		if err != nil {
+			return err
+		}
+		sum, err := l.copyPart(ctx, conn, c, freeze, m.moved)
+		if err != nil {
+			return err
+		}
+		return chunkDone(ctx, conn, c, sum)
+	})
+	if err != nil {
+		return fmt.Errorf("load %q: %w", c.Filter, whereOf(err))
+	}
+	m.done()
+	return nil
+}
+
+// whereOf adds the line and column that a COPY was at.
+func whereOf(err error) error {
+	var server *pgconn.PgError
+	if errors.As(err, &server) && server.Where != "" {
+		where, _, _ := strings.Cut(server.Where, ", column ")
+		return fmt.Errorf("%w, at %s", err, where)
+	}
+	return err
+}
+
+// copyPart copies a file into its table.
+func (l *loader) copyPart(ctx context.Context, conn *pgx.Conn, c chunk, freeze bool, moved func(int64)) (sum amount, err error) {
+	rows, err := openCSV(filepath.Join(l.plan.Dir, c.Filter), l.plan.Null)
+	if err != nil {
+		return sum, err
+	}
+	defer func() { err = errors.Join(err, rows.close()) }()
+	var options []string
+	if freeze {
+		options = append(options, "freeze")
+	}
+	in := counted{moved: func(n int64) { sum.bytes += n; moved(n) }}
+	if slices.Equal(c.Columns, rows.header) {
+		if _, err := rows.file.Seek(0, io.SeekStart); err != nil {
+			return sum, err
+		}
+		in.from, options = rows.file, append(options, "format csv", "header", "null "+Literal(l.plan.Null))
+	} else { // a server takes all columns of a file or none
+		order, err := rows.places(c.Columns)
+		if err != nil {
+			return sum, err
+		}
+		in.from, options = &textReader{rows: rows, order: order}, append(options, "format text")
+	}
+	sql := "copy " + Quote(c.Schema, c.Table) + parens(c.columnList()) + " from stdin (" + strings.Join(options, ", ") + ")"
+	tag, err := conn.PgConn().CopyFrom(ctx, &in, sql)
+	sum.rows = tag.RowsAffected()
+	return sum, err
+}
+
+// counted tells how much was read.
+type counted struct {
+	from  io.Reader
+	moved func(int64)
+}
+
+// Read implements io.Reader.
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.moved(int64(n))
+	return n, err
+}

@@ -1,0 +1,332 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/secret"
+)
+
+// VerifyLoadOptions say how a loaded database is compared with its files.
+type VerifyLoadOptions struct {
+	To secret.DSN
+	// Jobs is how many tables are compared at once; at least 1.
+	Jobs int
+	// MaxDifferences is how many differences are listed; all are counted.
+	MaxDifferences int
+	// Memory bounds what rows under comparison take, in bytes; 0 is 64 MiB.
+	Memory int64
+	// Read is told how many rows were read since it was told last.
+	Read func(rows int64)
+}
+
+// VerifyLoadResult is the headcount of a load; the files are the source.
+type VerifyLoadResult struct {
+	Tables int
+	// Rows are those of the files.
+	Rows                      int64
+	Missing, Extra, Different int64
+	// AtLeast tells that more rows differ than the memory holds, and that only
+	// as many were counted.
+	AtLeast     bool
+	Differences []Difference
+}
+
+// Equal tells whether every row is the same.
+func (r VerifyLoadResult) Equal() bool { return r.Missing+r.Extra+r.Different == 0 && !r.AtLeast }
+
+const defaultVerifyMemory = 64 << 20
+
+// loadVerifier is one call of VerifyLoad.
+type loadVerifier struct {
+	VerifyLoadOptions
+	plan  LoadPlan
+	seeds seeds
+	trims bool // the server can cut a numeric's zeros off
+
+	mu     sync.Mutex
+	result VerifyLoadResult
+}
+
+// VerifyLoad compares every row of a loaded database with the files. Both sides
+// are summed up by keyed 128-bit hashes of rows in COPY's text form. Where a
+// file writes a value in another form than the server, the sums differ: then the
+// server reads the files once more, part by part into a temporary table, and it
+// is its own text of them that counts. Rows that still differ are named.
+func VerifyLoad(ctx context.Context, plan LoadPlan, o VerifyLoadOptions) (result VerifyLoadResult, err error) {
+	o.Jobs = max(o.Jobs, 1)
+	if o.Memory == 0 {
+		o.Memory = defaultVerifyMemory
+	}
+	v := &loadVerifier{VerifyLoadOptions: o, plan: plan, seeds: newSeeds()}
+	conn, err := v.connect(ctx)
+	if err != nil {
+		return result, err
+	}
+	tables, err := loadTables(ctx, conn)
+	v.trims = versionOf(conn) >= firstTrim
+	if err := errors.Join(err, hangUp(ctx, conn)); err != nil {
+		return result, err
+	}
+	pairs, err := v.pairs(tables)
+	if err != nil {
+		return result, err
+	}
+	err = work(ctx, o.Jobs, pairs, v.connect, v.compare, func(conn *pgx.Conn) error { return hangUp(ctx, conn) })
+	slices.SortStableFunc(v.result.Differences, func(a, b Difference) int { return strings.Compare(a.Table, b.Table) })
+	return v.result, err
+}
+
+// firstTrim is the first version with trim_scale.
+const firstTrim = 13_00_00
+
+func (v *loadVerifier) connect(ctx context.Context) (*pgx.Conn, error) {
+	return Connect(ctx, v.To, ConnOptions{Application: applicationName, Side: Target})
+}
+
+// loadPair is a table's files and the table.
+type loadPair struct {
+	files LoadTable
+	table *loadTarget
+	pair  // what tells of differences wants
+}
+
+// pairs lists the tables, largest first. One without files must be empty.
+func (v *loadVerifier) pairs(tables map[[2]string]*loadTarget) (list []*loadPair, err error) {
+	tables = maps.Clone(tables)
+	for _, t := range v.plan.Tables {
+		at := [2]string{t.Schema, t.Name}
+		if tables[at] == nil {
+			return nil, fault.New(fault.Different, fmt.Sprintf("table %s is not in the target", t), "")
+		}
+		if _, err := tables[at].loaded(t); err != nil {
+			return nil, fault.Wrap(fault.Different, fmt.Sprintf("compare table %s", t), err, "")
+		}
+		list = append(list, newLoadPair(t, tables[at]))
+		delete(tables, at)
+	}
+	for at, t := range tables {
+		list = append(list, newLoadPair(LoadTable{Schema: at[0], Name: at[1], Columns: t.Columns}, t))
+	}
+	slices.SortStableFunc(list, func(a, b *loadPair) int { return int(min(max(b.bytes()-a.bytes(), -1), 1)) })
+	return list, nil
+}
+
+func newLoadPair(files LoadTable, table *loadTarget) *loadPair {
+	p := &loadPair{files: files, table: table}
+	key := table.Key
+	if slices.ContainsFunc(key, func(c string) bool { return !slices.Contains(files.Columns, c) }) {
+		key = nil
+	}
+	p.keys, p.columns = len(key), slices.Clone(key)
+	for _, c := range files.Columns {
+		if !slices.Contains(key, c) {
+			p.columns = append(p.columns, c)
+		}
+	}
+	p.source = &relation{class: ClassRow, name: files.String()}
+	return p
+}
+
+func (p *loadPair) bytes() (n int64) {
+	for _, part := range p.files.Parts {
+		n += part.Bytes
+	}
+	return n
+}
+
+// compare compares one table.
+func (v *loadVerifier) compare(ctx context.Context, conn *pgx.Conn, p *loadPair) error {
+	if err := v.compareTable(ctx, conn, p); err != nil {
+		return fmt.Errorf("compare table %s: %w", p.files, err)
+	}
+	return nil
+}
+
+func (v *loadVerifier) compareTable(ctx context.Context, conn *pgx.Conn, p *loadPair) error {
+	p.hasher = v.seeds.hasher(p.bytes(), nil)
+	files, target := p.hasher.newSums(v.Read), p.hasher.newSums(v.Read)
+	group, both := errgroup.WithContext(ctx)
+	group.Go(func() error { return v.readFiles(both, p, files) })
+	group.Go(func() error { return v.readTable(both, conn, p, p.files.String(), target) })
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	files.say()
+	target.say()
+	at, weight := files.differ(target)
+	if at != nil && len(p.files.Parts) > 0 {
+		files = p.hasher.newSums(v.Read)
+		if err := v.readStaged(ctx, conn, p, files); err != nil {
+			return err
+		}
+		files.say()
+		at, weight = files.differ(target)
+	}
+	v.count(files.rows)
+	if at == nil {
+		return nil
+	}
+	return v.name(ctx, conn, p, v.fitting(files, target, at, weight))
+}
+
+func (v *loadVerifier) count(rows int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.result.Tables++
+	v.result.Rows += rows
+}
+
+// fitting leaves only as many buckets as the memory has room for.
+func (v *loadVerifier) fitting(files, target *sums, at []bool, weight int64) []bool {
+	room := v.Memory / int64(v.Jobs)
+	if weight <= room {
+		return at
+	}
+	v.mu.Lock()
+	v.result.AtLeast = true
+	v.mu.Unlock()
+	chosen := make([]bool, len(at))
+	for i, differs := range at {
+		if !differs {
+			continue
+		}
+		if room -= files.buckets[i].weight + target.buckets[i].weight; room < 0 {
+			break
+		}
+		chosen[i] = true
+	}
+	return chosen
+}
+
+// name reads the rows of some buckets again and tells of those that differ.
+func (v *loadVerifier) name(ctx context.Context, conn *pgx.Conn, p *loadPair, at []bool) error {
+	files := &chosen{hasher: p.hasher, keys: p.keys, at: at}
+	target := &chosen{hasher: p.hasher, keys: p.keys, at: at}
+	if err := v.readStaged(ctx, conn, p, files); err != nil {
+		return err
+	}
+	if err := v.readTable(ctx, conn, p, p.files.String(), target); err != nil {
+		return err
+	}
+	compare := func(a, b []byte) int { return compareKeys(a, b, p.keys) }
+	return mergeRows(files.sorted(), target.sorted(), compare, func(source, target []byte) { v.tell(p, source, target) })
+}
+
+// tell counts a difference, and keeps it if there is room.
+func (v *loadVerifier) tell(p *loadPair, source, target []byte) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	d := Difference{Class: ClassRow, Table: p.files.String(), Kind: Different}
+	switch {
+	case target == nil:
+		d.Kind = Missing
+		v.result.Missing++
+	case source == nil:
+		d.Kind = Extra
+		v.result.Extra++
+	default:
+		v.result.Different++
+	}
+	if len(v.result.Differences) < v.MaxDifferences {
+		d.describe(&p.pair, source, target)
+		v.result.Differences = append(v.result.Differences, d)
+	}
+}
+
+// readFiles hands the rows of the files over as they stand there.
+func (v *loadVerifier) readFiles(ctx context.Context, p *loadPair, rows taker) error {
+	var text []byte
+	for _, part := range p.files.Parts {
+		err := v.eachRow(ctx, part, p.columns, func(c *csvRows, order []int) error {
+			text = c.appendText(text[:0], order)
+			return rows.take(text, false)
+		})
+		if err != nil {
+			return fmt.Errorf("read %q: %w", part.Path, err)
+		}
+	}
+	return nil
+}
+
+func (v *loadVerifier) eachRow(ctx context.Context, part LoadPart, columns []string, do func(*csvRows, []int) error) (err error) {
+	c, err := openCSV(filepath.Join(v.plan.Dir, part.Path), v.plan.Null)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	order, err := c.places(columns)
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		if err := c.next(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := do(c, order); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// readTable hands the rows of a table over in the server's text.
+func (v *loadVerifier) readTable(ctx context.Context, conn *pgx.Conn, p *loadPair, from string, rows taker) error {
+	each := make([]string, len(p.columns))
+	for i, c := range p.columns {
+		each[i] = Quote(c)
+		if v.trims && slices.Contains(p.table.Numeric, c) { // how many zeros a sum or a quotient has is the server's own
+			each[i] = "trim_scale(" + each[i] + ")"
+		}
+	}
+	return copyOut(ctx, conn, "copy (select "+strings.Join(each, ", ")+" from only "+from+") to stdout", rows)
+}
+
+// stage is the table into which a file is read for comparison.
+const stage = "pg_temp.evac_stage"
+
+// readStaged hands the rows of the files over in the server's text of them: each
+// goes through a temporary table of the same types.
+func (v *loadVerifier) readStaged(ctx context.Context, conn *pgx.Conn, p *loadPair, rows taker) error {
+	for _, part := range p.files.Parts {
+		if err := v.readStagedPart(ctx, conn, p, part, rows); err != nil {
+			return fmt.Errorf("read %q through the target: %w", part.Path, whereOf(err))
+		}
+	}
+	return nil
+}
+
+func (v *loadVerifier) readStagedPart(ctx context.Context, conn *pgx.Conn, p *loadPair, part LoadPart, rows taker) (err error) {
+	if err := run(ctx, conn, "create temporary table evac_stage (like "+p.files.String()+")"); err != nil {
+		return err
+	}
+	c, err := openCSV(filepath.Join(v.plan.Dir, part.Path), v.plan.Null)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	if _, err := c.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	list := chunk{Columns: c.header}.columnList()
+	if _, err := conn.PgConn().CopyFrom(ctx, c.file, "copy "+stage+parens(list)+" from stdin (format csv, header, null "+Literal(v.plan.Null)+")"); err != nil {
+		return err
+	}
+	if err := v.readTable(ctx, conn, p, stage, rows); err != nil {
+		return err
+	}
+	return run(ctx, conn, "drop table "+stage)
+}
