@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 
@@ -63,6 +64,10 @@ func (a *app) kindCommand(kind step.Kind, schema step.Schema) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	for _, field := range schema.Fields {
+		if field.Args {
+			f.fields[field.Name] = addArgs(cmd, field)
+			continue
+		}
 		f.fields[field.Name] = addField(cmd, field)
 	}
 	flags.BoolVar(&f.check, "check", false, "only check: say what would be done")
@@ -79,6 +84,26 @@ func (a *app) kindCommand(kind step.Kind, schema step.Schema) *cobra.Command {
 // twoVerbs tells whether more than one of the verbs was asked for.
 func (f kindFlags) twoVerbs() bool {
 	return f.check && f.verify || f.check && f.undo || f.verify && f.undo
+}
+
+// addArgs makes a field the arguments of the command.
+func addArgs(cmd *cobra.Command, field step.Field) func() (any, bool) {
+	cmd.Use += " " + field.Word()
+	fewest, most := 0, math.MaxInt
+	if field.Required {
+		fewest = 1
+	}
+	if field.Type != step.TypeList {
+		most = 1
+	}
+	cmd.Args = cobra.RangeArgs(fewest, most)
+	return func() (any, bool) {
+		args := cmd.Flags().Args()
+		if field.Type == step.TypeList || len(args) == 0 {
+			return anyList(args), len(args) > 0
+		}
+		return args[0], true
+	}
 }
 
 // addField makes a flag of a field and gives the way to read it.
@@ -138,7 +163,9 @@ func (f kindFlags) step(kind step.Kind, schema step.Schema) (step.Step, *secret.
 	var errs []error
 	for _, wrong := range schema.Decode(values, s) {
 		flag := wrong.Field
-		if field, ok := schema.Field(wrong.Field); ok {
+		if field, ok := schema.Field(wrong.Field); ok && field.Args {
+			flag = field.Word()
+		} else if ok {
 			flag = "--" + field.Flag()
 		}
 		errs = append(errs, fault.Wrap(fault.Invalid, flag, wrong.Err, ""))

@@ -137,6 +137,9 @@ func scriptFlags(schema step.Schema, s step.Step, variable func(field, value str
 			continue
 		}
 		name := "--" + f.Flag()
+		if f.Args {
+			name = ""
+		}
 		switch v := value.(type) {
 		case secret.String:
 			from := variable(f.Name, v.Reveal())
@@ -177,7 +180,10 @@ func scriptPlain(name string, value any) []string {
 		return []string{name}
 	case []string:
 		for _, item := range v {
-			flags = append(flags, name, quoteShell(item))
+			if name != "" {
+				flags = append(flags, name)
+			}
+			flags = append(flags, quoteShell(item))
 		}
 	case map[string]string:
 		for key, item := range sorted(v) {

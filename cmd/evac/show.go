@@ -131,6 +131,7 @@ func (s *show) closeAlone(ctx context.Context, j *journal.Journal, run string, e
 	}
 	s.result = s.aloneResult(st, n, found, err)
 	s.showDifferences(found)
+	s.showLines(found)
 	return err
 }
 
@@ -148,6 +149,7 @@ func (s *show) aloneResult(st *journal.State, n *journal.NodeState, found json.R
 		}
 	}
 	delete(fields, differencesField) // each has been an object of its own
+	delete(fields, linesField)
 	for _, own := range []string{"type", "exit", "error", "hints"} {
 		delete(fields, own) // the result's: a shell step's exit status is in its step.ran
 	}
@@ -164,6 +166,9 @@ func (s *show) aloneResult(st *journal.State, n *journal.NodeState, found json.R
 
 // differencesField is where a comparing kind's output lists what differs.
 const differencesField = "differences"
+
+// linesField is where a kind's output says in lines what it found.
+const linesField = "lines"
 
 // difference is one row or object that is not the same on both sides.
 type difference struct {
@@ -186,6 +191,19 @@ func (s *show) showDifferences(found json.RawMessage) {
 	for _, d := range list.Differences {
 		words := fmt.Sprintf("%s %s key %s source %s target %s", d.Table, d.Kind, orNone(d.Key), orNone(d.Source), orNone(d.Target))
 		s.view.Record("difference", words, d)
+	}
+}
+
+// showLines shows what a reading kind has to say to people, line by line.
+func (s *show) showLines(found json.RawMessage) {
+	var list struct {
+		Lines []string `json:"lines"`
+	}
+	if json.Unmarshal(found, &list) != nil {
+		return // its lines are no text
+	}
+	for _, l := range list.Lines {
+		s.view.Record("found", l, map[string]string{"text": l})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/evac-io/evac/internal/kinds/announce"
+	"github.com/evac-io/evac/internal/kinds/cockroach"
 	"github.com/evac-io/evac/internal/kinds/gateway"
 	"github.com/evac-io/evac/internal/kinds/page"
 	"github.com/evac-io/evac/internal/kinds/postgres"
@@ -24,6 +25,7 @@ func All() []step.Kind {
 		page.Kinds(),
 		gateway.Kinds(),
 		postgres.Kinds(),
+		cockroach.Kinds(),
 	)
 }
 

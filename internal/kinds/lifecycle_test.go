@@ -33,6 +33,7 @@ func TestLifecycle(t *testing.T) {
 		gatewayCases(),
 		postgresCases(),
 		followCases(),
+		cockroachCases(),
 	))
 }
 

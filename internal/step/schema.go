@@ -1,6 +1,7 @@
 package step
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -47,6 +48,8 @@ type Field struct {
 	// must map to a stand-in.
 	Secret bool `json:"secret,omitempty"`
 	Target bool `json:"target,omitempty"`
+	// Args fields are the arguments of the kind's own command, and no flag.
+	Args bool `json:"args,omitempty"`
 
 	index []int
 }
@@ -60,6 +63,14 @@ func (f Field) Flag() string {
 		return f.Name + "-command"
 	}
 	return strings.ReplaceAll(f.Name, "_", "-")
+}
+
+// Word is how usage calls a field's arguments: DIR for "dir", STORE… for "stores".
+func (f Field) Word() string {
+	if f.Type == TypeList {
+		return strings.ToUpper(strings.TrimSuffix(f.Name, "s")) + "…"
+	}
+	return strings.ToUpper(f.Name)
 }
 
 // Schema is what a kind's struct says of itself.
@@ -88,7 +99,7 @@ func find(fields []Field, name string) (Field, bool) {
 
 // SchemaOf reads a kind's struct. A field's tags are
 //
-//	evac:"NAME[,required][,target]"   doc:"…"   default:"…"   enum:"a,b"
+//	evac:"NAME[,required][,target][,args]"   doc:"…"   default:"…"   enum:"a,b"
 //
 // and its type decides the rest. Output structs use json and doc tags.
 func SchemaOf(k Kind) (Schema, error) {
@@ -143,6 +154,8 @@ func inputField(f reflect.StructField) (Field, bool, error) {
 			field.Required = true
 		case "target":
 			field.Target = true
+		case "args":
+			field.Args = true
 		default:
 			return field, true, fmt.Errorf("unknown tag option %q", p)
 		}
@@ -156,6 +169,9 @@ func inputField(f reflect.StructField) (Field, bool, error) {
 	field.Type, ok = inputTypes[f.Type]
 	if !ok {
 		return field, true, fmt.Errorf("type %s is not one a runbook can write", f.Type)
+	}
+	if field.Args && field.Type != TypeList && field.Type != TypeString {
+		return field, true, errors.New("arguments are a string or a list of string")
 	}
 	field.Secret = field.Type == TypeSecret || field.Type == TypeDSN
 	return field, true, nil

@@ -88,7 +88,9 @@ func command(k step.Kind, s step.Schema) string {
 	words := []string{"evac", k.Family(), k.Verb()}
 	optional := ""
 	for _, f := range s.Fields {
-		if f.Required {
+		if f.Args {
+			words = append(words, f.Word())
+		} else if f.Required {
 			words = append(words, flagOf(f), placeholder(f))
 		} else {
 			optional = " [FLAGS]"

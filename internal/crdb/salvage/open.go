@@ -1,0 +1,106 @@
+package salvage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/evac-io/evac/internal/crdb/catalog"
+	"github.com/evac-io/evac/internal/crdb/keys"
+	"github.com/evac-io/evac/internal/crdb/mvcc"
+	"github.com/evac-io/evac/internal/crdb/ranges"
+	"github.com/evac-io/evac/internal/crdb/store"
+	"github.com/evac-io/evac/internal/fault"
+)
+
+// Options of a salvage.
+type Options struct {
+	AsOf   keys.Timestamp // the zero moment is the newest state
+	Tables []string       // "database.schema.table"; all if empty
+	Null   string         // what stands for NULL in the CSV; empty: an empty field without quotes
+	Jobs   int            // workers; 0 is one a core
+	Memory int64          // bytes that the logs of all stores may take; 0 is 2 GiB
+}
+
+// defaultMemory is what --memory is without being given.
+const defaultMemory = 2 << 30
+
+// Cluster is what the stores hold, surveyed, with its schema.
+type Cluster struct {
+	Stores  []*store.Store
+	Map     *ranges.Map
+	Catalog *catalog.Catalog
+	Doubts  []string // about the schema
+
+	asOf keys.Timestamp
+	read []keys.Span // where the schema was read
+}
+
+// Open opens the stores, which are only read, and surveys them.
+func Open(ctx context.Context, dirs []string, opt Options) (_ *Cluster, err error) {
+	c := &Cluster{asOf: opt.AsOf}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	if len(dirs) == 0 {
+		return c, fault.New(fault.Invalid, "no store is named", "evac cockroach survey STORE…")
+	}
+	if opt.Memory == 0 {
+		opt.Memory = defaultMemory
+	}
+	var sources []*ranges.Source
+	for _, dir := range dirs {
+		s, err := store.Open(ctx, dir, store.Options{Memory: opt.Memory / int64(4*len(dirs))})
+		if err != nil {
+			return c, err
+		}
+		c.Stores = append(c.Stores, s)
+		sources = append(sources, source(s))
+	}
+	if err := c.sameCluster(); err != nil {
+		return c, err
+	}
+	if c.Map, err = ranges.Survey(ctx, sources, ranges.Options{}); err != nil {
+		return c, err
+	}
+	return c, c.readSchema(ctx)
+}
+
+// source is a store as the survey reads it.
+func source(s *store.Store) *ranges.Source {
+	return &ranges.Source{Name: s.Name(), View: s.View(), Damage: s.Damage(), ReadFile: s.ReadFile}
+}
+
+// sameCluster refuses stores of two clusters, and a store that is given twice.
+func (c *Cluster) sameCluster() error {
+	seen := map[int32]string{}
+	for _, s := range c.Stores {
+		id := s.Ident()
+		if id == (store.Ident{}) {
+			continue
+		}
+		if first := c.Stores[0].Ident(); first != (store.Ident{}) && first.Cluster != id.Cluster {
+			return fault.New(fault.Invalid, fmt.Sprintf("store %q is of cluster %s, store %q of cluster %s",
+				c.Stores[0].Name(), first.Cluster, s.Name(), id.Cluster), "name the stores of one cluster")
+		}
+		if other, twice := seen[id.Store]; twice {
+			return fault.New(fault.Invalid, fmt.Sprintf("%q and %q are both store %d", other, s.Name(), id.Store), "name each store once: the copy that was taken last")
+		}
+		seen[id.Store] = s.Name()
+	}
+	return nil
+}
+
+// Reader reads all ranges at the chosen moment.
+func (c *Cluster) Reader() *mvcc.Reader { return c.Map.Reader(c.asOf) }
+
+// Close closes the stores.
+func (c *Cluster) Close() error {
+	var errs []error
+	for _, s := range c.Stores {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}

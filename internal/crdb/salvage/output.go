@@ -1,0 +1,78 @@
+package salvage
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/evac-io/evac/internal/crdb/catalog"
+	"github.com/evac-io/evac/internal/crdb/ranges"
+	"github.com/evac-io/evac/internal/crdb/rows"
+)
+
+// sequences reads the values of the sequences.
+func (c *Cluster) sequences(rep *Report) error {
+	for _, t := range c.Catalog.Tables {
+		if t.Sequence == nil || t.Sequence.Virtual || t.State != catalog.Public || t.System() {
+			continue
+		}
+		one := Sequence{Name: FullName(t)}
+		for {
+			it := c.Reader().Iter(rows.SequenceSpan(t))
+			value, ok, err := rows.ReadSequence(t, it)
+			if again := errors.Join(it.Err(), it.Close()); errors.Is(again, ranges.ErrReadAgain) {
+				continue
+			} else if again != nil {
+				return again
+			}
+			if err != nil {
+				rep.problem("sequence %q: %v", one.Name, err)
+			} else if ok {
+				one.Value = &value
+			}
+			break
+		}
+		rests, err := c.rests(rows.SequenceSpan(t))
+		if err != nil {
+			return err
+		}
+		for _, r := range rests {
+			if r.Doubt != "" {
+				rep.problem("sequence %q: range %d: %s", one.Name, r.Range, r.Doubt)
+			}
+		}
+		rep.Sequences = append(rep.Sequences, one)
+	}
+	return nil
+}
+
+// writeSchema writes schema.sql for CockroachDB and schema.postgres.sql for PostgreSQL.
+func (c *Cluster) writeSchema(rep *Report, dir string) error {
+	var own, other bytes.Buffer
+	notes, err := catalog.WriteCockroach(&own, c.Catalog)
+	if err != nil {
+		return err
+	}
+	rep.Notes = append(rep.Notes, notes...)
+	if _, err := catalog.WritePostgres(&other, c.Catalog); err != nil {
+		return err
+	}
+	return errors.Join(
+		writeFile(filepath.Join(dir, "schema.sql"), own.Bytes()),
+		writeFile(filepath.Join(dir, "schema.postgres.sql"), other.Bytes()))
+}
+
+// write writes report.json and report.html.
+func (r *Report) write(dir string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	page, err := r.page()
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return errors.Join(writeFile(filepath.Join(dir, "report.json"), append(text, '\n')), writeFile(filepath.Join(dir, "report.html"), page))
+}

@@ -1,0 +1,142 @@
+package salvage
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/evac-io/evac/internal/crdb/catalog"
+	"github.com/evac-io/evac/internal/crdb/engine"
+	"github.com/evac-io/evac/internal/crdb/keys"
+	"github.com/evac-io/evac/internal/crdb/rows"
+	"github.com/evac-io/evac/internal/fault"
+)
+
+// pieceBytes is about how many stored bytes one task reads.
+const pieceBytes = 32 << 20
+
+// Task is a piece of the work: the rows of a stretch of keys of one table, or the
+// entries of one of its indexes. It is plain data, and may be done twice.
+type Task struct {
+	ID     int    `json:"id"`
+	Tenant uint64 `json:"tenant"`
+	Table  uint32 `json:"table"`
+	Index  uint32 `json:"index,omitempty"` // whose entries are counted; 0: rows are written
+	Span   Span   `json:"span"`
+	Part   string `json:"part,omitempty"` // the file of the rows, below the output folder, slashes between
+	Bytes  int64  `json:"bytes"`          // stored, about
+}
+
+// Plan is all tasks, the same for whoever asks and however many workers there are.
+type Plan struct {
+	Tables []*catalog.Table // in the order of the tasks
+	Tasks  []Task
+	Bytes  int64
+	Left   []string // tables that are left out, and why
+
+	decoders map[*catalog.Table]*rows.Decoder
+}
+
+// Plan chooses the tables and cuts their keys into tasks.
+func (c *Cluster) Plan(ctx context.Context, wanted []string) (*Plan, error) {
+	p := &Plan{decoders: map[*catalog.Table]*rows.Decoder{}}
+	missing := slices.Clone(wanted)
+	for _, t := range c.Catalog.Tables {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		name := FullName(t)
+		asked := slices.Contains(wanted, name)
+		missing = slices.DeleteFunc(missing, func(s string) bool { return s == name })
+		if !t.HasRows() || len(wanted) > 0 && !asked || t.System() && !asked {
+			continue
+		}
+		switch {
+		case t.State == catalog.Adding, t.State == catalog.Dropped:
+			p.Left = append(p.Left, fmt.Sprintf("table %q is %s", name, t.State))
+			continue
+		case t.External:
+			p.Left = append(p.Left, fmt.Sprintf("the rows of table %q lie elsewhere", name))
+			continue
+		}
+		if err := p.add(c.Map.View(), t); err != nil {
+			return nil, err
+		}
+	}
+	if len(missing) > 0 {
+		return nil, fault.New(fault.Invalid, fmt.Sprintf("no table %q in these stores", missing), "evac cockroach survey STORE… lists the tables")
+	}
+	return p, nil
+}
+
+// add cuts a table and its indexes into tasks.
+func (p *Plan) add(view engine.View, t *catalog.Table) error {
+	d, err := rows.New(t, rows.Options{})
+	if err != nil {
+		return err
+	}
+	p.Tables, p.decoders[t] = append(p.Tables, t), d
+	dir := Dir(t)
+	for i, s := range cut(view, d, d.Span()) {
+		p.task(view, t, Task{Span: s, Part: path.Join(dir, fmt.Sprintf("part-%05d.csv", i))})
+	}
+	for _, ix := range d.Indexes() {
+		if ix.Check == rows.No {
+			continue
+		}
+		for _, s := range cut(view, d, ix.Span()) {
+			p.task(view, t, Task{Index: ix.ID, Span: s})
+		}
+	}
+	return nil
+}
+
+func (p *Plan) task(view engine.View, t *catalog.Table, task Task) {
+	task.ID, task.Tenant, task.Table, task.Bytes = len(p.Tasks), t.Tenant, t.ID, view.Size(keys.Span(task.Span))
+	p.Bytes += task.Bytes
+	p.Tasks = append(p.Tasks, task)
+}
+
+// cut cuts a span into pieces, none of which begins within a row.
+func cut(view engine.View, d *rows.Decoder, span keys.Span) []Span {
+	var out []Span
+	from := span.From
+	for _, at := range view.Split(span, pieceBytes) {
+		at = d.RowStart(at)
+		if bytes.Compare(at, from) > 0 && span.Contains(at) {
+			out = append(out, Span{From: from, To: bytes.Clone(at)})
+			from = out[len(out)-1].To
+		}
+	}
+	return append(out, Span{From: from, To: span.To})
+}
+
+// FullName is database.schema.table.
+func FullName(t *catalog.Table) string {
+	name := t.Database + "." + t.Schema + "." + t.Name
+	if t.Tenant > 1 {
+		return fmt.Sprintf("tenant %d: %s", t.Tenant, name)
+	}
+	return name
+}
+
+// Dir is the folder of a table's parts, below the output folder, slashes
+// between. Databases of other tenants than the system's have "@" and its number
+// behind their names.
+func Dir(t *catalog.Table) string {
+	database := encodeName(t.Database)
+	if t.Tenant > 1 {
+		database += fmt.Sprintf("@%d", t.Tenant)
+	}
+	return path.Join("data", database, encodeName(t.Schema)+"."+encodeName(t.Name))
+}
+
+// encodeName makes a name one part of a path: percent-encoded, dots too, so that
+// the one between schema and table is the only one.
+func encodeName(name string) string {
+	return strings.NewReplacer("+", "%20", ".", "%2E", "~", "%7E").Replace(url.QueryEscape(name))
+}

@@ -1,0 +1,311 @@
+package salvage
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/evac-io/evac/internal/crdb/store"
+	"github.com/evac-io/evac/internal/fault"
+)
+
+// fixture unpacks the stores of a real cluster; divergent's third store is
+// crash's.
+func fixture(t testing.TB, name string) []string {
+	t.Helper()
+	var dirs []string
+	for n := 1; n <= 3; n++ {
+		from := name
+		if name == "divergent" && n == 3 {
+			from = "crash"
+		}
+		archive := filepath.Join(folder(t, from), fmt.Sprintf("n%d.tar.zst", n))
+		got, _, err := store.Unpack(t.Context(), archive, filepath.Join(t.TempDir(), "stores"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dirs = append(dirs, got...)
+	}
+	return dirs
+}
+
+// folder is where the archives of a fixture lie: tiny's are beside the code.
+func folder(t testing.TB, name string) string {
+	t.Helper()
+	root := os.Getenv("EVAC_FIXTURES")
+	switch {
+	case name == "tiny":
+		return filepath.Join("..", "testdata", "tiny")
+	case root == "":
+		t.Fatal("EVAC_FIXTURES does not name the folder of real stores")
+	}
+	return filepath.Join(root, name+"-v20.2a")
+}
+
+// truth is the rows of each table as the database showed them.
+func truth(t testing.TB, name string) map[string][][]string {
+	t.Helper()
+	if name == "divergent" {
+		name = "crash"
+	}
+	dir := folder(t, name)
+	if name != "tiny" {
+		dir = filepath.Join(dir, "truth")
+	}
+	f, err := os.Open(filepath.Join(dir, "csv.tar.zst"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	z, err := zstd.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	out := map[string][][]string{}
+	for files := tar.NewReader(z); ; {
+		head, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if table, isCSV := strings.CutSuffix(filepath.Base(head.Name), ".csv"); isCSV {
+			out[table] = records(t, files)
+		}
+	}
+	if name == "crash" {
+		out["late_commit"] = lateCommit(out["late_commit"])
+	}
+	return out
+}
+
+// lateCommit does what a transaction did after the database was asked for its
+// rows: it was acknowledged milliseconds before all nodes were killed.
+func lateCommit(records [][]string) [][]string {
+	out := [][]string{records[0], {"-3", "late-neg"}, {"-2", "<<NULL>>"}, {"-1", "late-neg"}}
+	for _, r := range records[1:] {
+		switch r[0] {
+		case "5", "15", "25":
+			continue
+		case "2", "12", "22":
+			r = []string{r[0], "late-upd"}
+		}
+		out = append(out, r)
+	}
+	for id := 31; id <= 35; id++ {
+		out = append(out, []string{fmt.Sprint(id), fmt.Sprint("late", id)})
+	}
+	return out
+}
+
+func records(t testing.TB, from io.Reader) [][]string {
+	t.Helper()
+	r := csv.NewReader(from)
+	r.FieldsPerRecord = -1
+	out, err := r.ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// quirk is how that version of the database showed labels in arrays of enums.
+var quirk = strings.NewReplacer(`"e'\\U0000C804\\U0000C124'"`, "전설")
+
+// salvaged is what the parts of a table hold, one header before all rows.
+func salvaged(t testing.TB, dir string, table *Table) [][]string {
+	t.Helper()
+	var out [][]string
+	for i, p := range table.Parts {
+		f, err := os.Open(filepath.Join(dir, filepath.FromSlash(p.Name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := records(t, f)
+		_ = f.Close()
+		if i > 0 {
+			got = got[1:]
+		}
+		out = append(out, got...)
+	}
+	return out
+}
+
+// hold holds all files of a salvage against what the database showed.
+func hold(t testing.TB, dir string, rep *Report, want map[string][][]string) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, table := range rep.Tables {
+		name := table.Name[strings.LastIndexByte(table.Name, '.')+1:]
+		seen[name] = true
+		got := salvaged(t, dir, table)
+		if len(got) != len(want[name]) || len(got)-1 != int(table.Rows) {
+			t.Errorf("table %s: %d lines, report says %d rows, want %d lines", name, len(got), table.Rows, len(want[name]))
+		}
+		for i := range min(len(got), len(want[name])) {
+			right := slices.Clone(want[name][i])
+			for j := range right {
+				right[j] = quirk.Replace(right[j])
+			}
+			if !slices.Equal(got[i], right) {
+				t.Errorf("table %s, line %d: got %q, want %q", name, i+1, got[i], right)
+				break
+			}
+		}
+	}
+	for name := range want {
+		if !seen[name] {
+			t.Errorf("table %s is not there", name)
+		}
+	}
+}
+
+// TestTruth holds the files of whole salvages against what the database showed.
+// All rows of divergent are there; but two of its three logs are damaged, so that
+// nobody can say that no later write is lost.
+func TestTruth(t *testing.T) {
+	for _, name := range []string{"tiny", "crash", "divergent"} {
+		t.Run(name, func(t *testing.T) {
+			dir, stores := filepath.Join(t.TempDir(), "out"), fixture(t, name)
+			before := sums(t, stores...)
+			rep, err := Run(t.Context(), stores, dir, Options{Null: "<<NULL>>"}, func(int64) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			hold(t, dir, rep, truth(t, name))
+			if diff := cmp.Diff(before, sums(t, stores...)); diff != "" {
+				t.Errorf("the stores were written to: %s", diff)
+			}
+			if whole := name != "divergent"; rep.Complete != whole {
+				t.Errorf("complete is %v: %s", rep.Complete, strings.Join(rep.Problems, "\n"))
+			}
+			for _, problem := range rep.Problems {
+				if !strings.Contains(problem, "later writes may be lost") && !strings.Contains(problem, "does not say how far") {
+					t.Errorf("an unexpected problem: %s", problem)
+				}
+			}
+		})
+	}
+}
+
+// sums are the hashes of all files below some folders, without the state, whose
+// lines are in the order in which tasks ended.
+func sums(t testing.TB, dirs ...string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(name string, e os.DirEntry, err error) error {
+			if err != nil || e.IsDir() || e.Name() == stateName {
+				return err
+			}
+			data, err := os.ReadFile(name)
+			rel, _ := filepath.Rel(dir, name)
+			out[filepath.Base(dir)+"/"+rel] = fmt.Sprintf("%x", sha256.Sum256(data))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+// TestRestart stops a salvage after each few tasks, spoils a part, and goes on:
+// the files are those of a salvage that was never stopped.
+func TestRestart(t *testing.T) {
+	stores := fixture(t, "tiny")
+	straight := filepath.Join(t.TempDir(), "out")
+	if _, err := Run(t.Context(), stores, straight, Options{Jobs: 1}, func(int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	want := sums(t, straight)
+	dir := filepath.Join(t.TempDir(), "out")
+	stops := 0
+	for after := 3; ; after += 7 {
+		ctx, stop := context.WithCancel(t.Context())
+		n := 0
+		_, err := Run(ctx, stores, dir, Options{Jobs: 2}, func(int64) {
+			if n++; n == after {
+				stop()
+			}
+		})
+		stop()
+		if err == nil {
+			break
+		}
+		if stops++; !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	if stops < 3 {
+		t.Errorf("it was stopped %d times only", stops)
+	}
+	if diff := cmp.Diff(want, sums(t, dir)); diff != "" {
+		t.Errorf("after %d stops: %s", stops, diff)
+	}
+	part := filepath.Join(dir, "data", "kingdom", "public.users", "part-00000.csv")
+	if err := os.WriteFile(part, []byte("id\n1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Verify(dir); fault.Code(err) != 3 {
+		t.Errorf("a part that was written to: %v", err)
+	}
+	if _, err := Run(t.Context(), stores, dir, Options{}, func(int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, sums(t, dir)); diff != "" {
+		t.Errorf("after a part was written to: %s", diff)
+	}
+	if _, err := Run(t.Context(), stores, dir, Options{Null: "x"}, func(int64) {}); fault.Code(err) != 10 {
+		t.Errorf("another salvage into the same folder: %v", err)
+	}
+}
+
+// TestOneStore goes without the others: what it has is there, and what may be
+// missing is named.
+func TestOneStore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	rep, err := Run(t.Context(), fixture(t, "tiny")[:1], dir, Options{Tables: []string{"kingdom.public.users"}, Null: "<<NULL>>"}, func(int64) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold(t, dir, rep, map[string][][]string{"users": truth(t, "tiny")["users"]})
+	if rep.Complete || !strings.Contains(strings.Join(rep.Problems, "\n"), "only 1 of 3 voters are here") {
+		t.Errorf("complete is %v: %s", rep.Complete, rep.Problems)
+	}
+	if _, err := Run(t.Context(), fixture(t, "tiny")[:1], dir+"2", Options{Tables: []string{"kingdom.public.user"}}, func(int64) {}); fault.Code(err) != 10 {
+		t.Errorf("a table that is not there: %v", err)
+	}
+}
+
+func TestParseMoment(t *testing.T) {
+	for text, want := range map[string]string{
+		"2020-01-02T03:04:05.5Z":         "1577934245500000000.0000000000",
+		"1577934245500000000":            "1577934245500000000.0000000000",
+		"1577934245500000000.0000000007": "1577934245500000000.0000000007",
+		"":                               "0.0000000000",
+	} {
+		if got, err := ParseMoment(text); err != nil || got.String() != want {
+			t.Errorf("%q is %s, %v; want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"yesterday", "-5", "1.5", "1577934245500000000.00000000x7"} {
+		if got, err := ParseMoment(text); fault.Code(err) != 10 {
+			t.Errorf("%q is %s, %v", text, got, err)
+		}
+	}
+}

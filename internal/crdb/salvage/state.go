@@ -1,0 +1,157 @@
+package salvage
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/evac-io/evac/internal/fault"
+)
+
+// stateName is the file in the output folder that says which tasks are done: a
+// line for the plan, then one for each result.
+const stateName = "state.jsonl"
+
+// head is the first line of the state.
+type head struct {
+	Plan string `json:"plan"` // hash of the stores, the options and the tasks
+}
+
+// state is the open file.
+type state struct {
+	mu   sync.Mutex
+	file *os.File
+}
+
+// planHash is what two salvages must have in common to go on with each other.
+func (c *Cluster) planHash(p *Plan, null string) (string, error) {
+	h := sha256.New()
+	e := json.NewEncoder(h)
+	errs := []error{e.Encode(p.Tasks), e.Encode(null), e.Encode(c.asOf)}
+	for _, t := range p.Tables {
+		errs = append(errs, e.Encode(FullName(t)), e.Encode(t.Version))
+	}
+	for _, s := range c.Stores {
+		errs = append(errs, e.Encode(s.Ident()), e.Encode(s.Facts()))
+	}
+	return hex.EncodeToString(h.Sum(nil)), errors.Join(errs...)
+}
+
+// openState opens the state of the output folder, and gives the results of tasks
+// whose files are still as they were written.
+func openState(dir, plan string, p *Plan) (_ *state, done map[int]Result, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, nil, err
+	}
+	name := filepath.Join(dir, stateName)
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		s, err := newState(dir, name, plan)
+		return s, map[int]Result{}, err
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	done, end, err := readState(f, dir, plan, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := f.Truncate(end); err != nil { // a line that was cut off
+		return nil, nil, err
+	}
+	if _, err := f.Seek(end, io.SeekStart); err != nil {
+		return nil, nil, err
+	}
+	return &state{file: f}, done, nil
+}
+
+// newState begins in a folder that is empty.
+func newState(dir, name, plan string) (*state, error) {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range list {
+		if e.Name() != stateName+".tmp" {
+			return nil, fault.New(fault.Invalid, fmt.Sprintf("folder %q is not empty, and holds no salvage", dir), "name an empty or a new folder with --out")
+		}
+	}
+	line, err := json.Marshal(head{Plan: plan})
+	if err != nil {
+		return nil, err
+	}
+	if err := writeFile(name, append(line, '\n')); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	return &state{file: f}, err
+}
+
+// readState reads the results, and where the last whole line ends.
+func readState(f io.Reader, dir, plan string, p *Plan) (done map[int]Result, end int64, err error) {
+	in := bufio.NewReader(f)
+	line, err := in.ReadBytes('\n')
+	var h head
+	if err != nil || json.Unmarshal(line, &h) != nil || h.Plan != plan {
+		return nil, 0, fault.New(fault.Invalid, fmt.Sprintf("folder %q holds the salvage of other stores, or with other options", dir),
+			"name an empty or a new folder with --out, or the same stores and options as before")
+	}
+	done, end = map[int]Result{}, int64(len(line))
+	for {
+		line, err := in.ReadBytes('\n')
+		var r Result
+		if err != nil || json.Unmarshal(line, &r) != nil || r.Task < 0 || r.Task >= len(p.Tasks) {
+			return done, end, nil
+		}
+		end += int64(len(line))
+		whole, err := intact(dir, p.Tasks[r.Task], r)
+		if err != nil {
+			return nil, 0, err
+		}
+		if whole {
+			done[r.Task] = r
+		}
+	}
+}
+
+// intact says whether the files of a result are as they were written.
+func intact(dir string, t Task, r Result) (bool, error) {
+	name := filepath.Join(dir, filepath.FromSlash(t.Part))
+	for at, f := range map[string]*File{name: r.File, doubtfulName(name): r.Doubtful} {
+		if f == nil {
+			continue
+		}
+		if same, err := f.same(at); !same || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// add notes a result, for good.
+func (s *state) add(r Result) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.file.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	return s.file.Sync()
+}
+
+func (s *state) close() error { return s.file.Close() }

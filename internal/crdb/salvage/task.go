@@ -1,0 +1,128 @@
+package salvage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/evac-io/evac/internal/crdb/engine"
+	"github.com/evac-io/evac/internal/crdb/keys"
+	"github.com/evac-io/evac/internal/crdb/ranges"
+	"github.com/evac-io/evac/internal/crdb/rows"
+)
+
+// Result is what a task found. It is plain data too.
+type Result struct {
+	Task     int             `json:"task"`
+	Rows     rows.Result     `json:"rows"`
+	File     *File           `json:"file,omitempty"`     // of the rows
+	Doubtful *File           `json:"doubtful,omitempty"` // of the rows that are not proved
+	Rests    []Rest          `json:"rests"`              // what the keys rest on
+	Damage   []engine.Damage `json:"damage,omitempty"`
+	Compared int64           `json:"compared"` // entries that other replicas have the same
+	Differs  int64           `json:"differs"`
+	Unlike   []Difference    `json:"unlike,omitempty"` // the first of those that differ
+}
+
+// Rest says what a stretch of keys rests on.
+type Rest struct {
+	Span  Span   `json:"span"`
+	Range uint64 `json:"range"`
+	Store uint64 `json:"store,omitempty"` // 0: the Raft log over what is left
+	Index uint64 `json:"index"`           // of the log: what the keys are the state of
+	Doubt string `json:"doubt,omitempty"`
+}
+
+// Difference is keys that replicas of one range have not the same.
+type Difference struct {
+	Range   uint64   `json:"range"`
+	Span    Span     `json:"span"`
+	Entries int64    `json:"entries"`
+	Stores  []uint64 `json:"stores"`
+}
+
+// Do does one task; dir is the output folder. Damage that shows behind keys which
+// were read already makes it begin again.
+func (c *Cluster) Do(ctx context.Context, p *Plan, task Task, dir, null string) (Result, error) {
+	d := p.decoders[c.Catalog.Table(task.Tenant, task.Table)]
+	res := Result{Task: task.ID}
+	for {
+		err := c.attempt(ctx, d, task, dir, null, &res)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, ranges.ErrReadAgain) {
+			return res, fmt.Errorf("read %s: %w", FullName(c.Catalog.Table(task.Tenant, task.Table)), err)
+		}
+	}
+	span := keys.Span(task.Span)
+	cmp, err := c.Map.Compare(ctx, span)
+	if err != nil {
+		return res, err
+	}
+	res.Compared, res.Differs = cmp.Compared, cmp.Differing
+	for _, x := range cmp.Differences {
+		res.Unlike = append(res.Unlike, Difference{Range: x.RangeID, Span: Span(x.Span), Entries: x.Entries, Stores: x.Stores})
+	}
+	if res.Rests, err = c.rests(span); err != nil {
+		return res, err
+	}
+	for _, x := range c.Map.Damage() {
+		if x.Span.Overlaps(span) {
+			res.Damage = append(res.Damage, x)
+		}
+	}
+	return res, nil
+}
+
+// attempt reads the keys of a task once.
+func (c *Cluster) attempt(ctx context.Context, d *rows.Decoder, task Task, dir, null string, res *Result) (err error) {
+	it := c.Reader().Iter(keys.Span(task.Span))
+	defer func() { err = errors.Join(err, it.Close()) }()
+	if task.Index != 0 {
+		res.Rows, err = d.ReadEntries(ctx, task.Index, it)
+		return err
+	}
+	name := filepath.Join(dir, filepath.FromSlash(task.Part))
+	out, err := createPart(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.discard()) }()
+	bad := &lazyPart{name: doubtfulName(name)}
+	if err := os.Remove(bad.name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	defer func() { err = errors.Join(err, bad.discard()) }()
+	doubtful := &onDemand{CSV: rows.NewDoubtfulCSV(bad, null)}
+	if res.Rows, err = d.Read(ctx, it, rows.Output{Rows: rows.NewCSV(out, null), Doubtful: doubtful}); err != nil {
+		return err
+	}
+	if res.File, err = out.finish(); err != nil {
+		return err
+	}
+	res.Doubtful, err = bad.finish()
+	return err
+}
+
+// rests says what a span rests on, as far as the damage is known.
+func (c *Cluster) rests(span keys.Span) ([]Rest, error) {
+	list, err := c.Map.Provenance(span)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Rest, 0, len(list))
+	for _, r := range list {
+		out = append(out, Rest{Span: Span(r.Span), Range: r.RangeID, Store: r.Store, Index: r.Index, Doubt: r.Doubt})
+	}
+	return out, nil
+}
+
+// doubtfulName is the file of the rows of a part that are not proved.
+func doubtfulName(name string) string {
+	dir, base := filepath.Split(name)
+	return dir + "doubtful-" + strings.TrimPrefix(base, "part-")
+}

@@ -1,0 +1,43 @@
+package salvage
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/evac-io/evac/internal/fault"
+)
+
+// ReadReport reads the report of a salvage.
+func ReadReport(dir string) (*Report, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "report.json"))
+	if err != nil {
+		return nil, fault.Wrap(fault.Failed, "read report", err, "salvage again: the same command goes on where it stopped")
+	}
+	var r Report
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, fmt.Errorf("read report in %q: %w", dir, err)
+	}
+	return &r, nil
+}
+
+// Verify reads all parts back: they must be as they were written.
+func Verify(dir string) (*Report, error) {
+	r, err := ReadReport(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range r.Tables {
+		for _, p := range t.Parts {
+			same, err := p.same(filepath.Join(dir, filepath.FromSlash(p.Name)))
+			if err != nil {
+				return r, err
+			}
+			if !same {
+				return r, fault.New(fault.Different, fmt.Sprintf("file %q is not what was written", p.Name), "salvage again: it writes that part anew")
+			}
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,147 @@
+package cockroach
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/evac-io/evac/internal/crdb/salvage"
+	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/step"
+)
+
+func salvageKind() step.Kind {
+	return step.Kind{
+		Name:    "cockroach_salvage",
+		Effect:  step.Reads,
+		Summary: "takes every row out of the raw stores of a dead CockroachDB cluster, and proves it",
+		Doc:     salvageDoc,
+		New:     func() step.Step { return &Salvage{} },
+		Output:  SalvageOutput{},
+		Example: `step "cockroach_salvage" "rows" {
+  stores = ["/evidence/n1", "/evidence/n2", "/evidence/n3"]
+  out    = "/salvaged"
+}`,
+	}
+}
+
+const salvageDoc = `
+Turns the store directories of a CockroachDB cluster, whose servers need not run, into files of rows. The stores are only read.
+
+Of each range the replica that speaks for it is chosen and brought forward by what the Raft log has and no store had applied, so that no acknowledged
+write is lost; what a transaction left behind counts by the transaction's own record. Where a replica is damaged, others take its place for just those keys.
+
+In ` + "`out`" + ` stand then ` + "`data/<database>/<schema>.<table>/part-00000.csv`" + ` and so on (a header in each, parts and rows in primary-key order,
+hidden columns too), ` + "`schema.sql`" + ` for CockroachDB and ` + "`schema.postgres.sql`" + ` for PostgreSQL, ` + "`report.json`" + ` and ` + "`report.html`" + `.
+Rows that are not proved are not among them: they stand in ` + "`doubtful-00000.csv`" + ` beside the parts.
+
+The step succeeds only if everything is proved: every checksum right, every index entry met by its row and back, all replicas the same, every
+range with its newest state, no keys without a store. Else it fails with exit code 3, names what is missing or doubtful, and all that could be had is there.
+The same command again goes on where it stopped.
+`
+
+// Salvage is the kind cockroach_salvage.
+type Salvage struct {
+	Stores []string  `evac:"stores,required,args" doc:"store directories of one cluster, each node's"`
+	Out    string    `evac:"out,required,target" doc:"folder for the rows and the report: new, empty, or of the same salvage before"`
+	Table  []string  `evac:"table" doc:"only these tables, \"database.schema.table\"; all but the database's own by default"`
+	AsOf   string    `evac:"as_of" doc:"moment to read at, RFC 3339 or as AS OF SYSTEM TIME takes it; the newest by default"`
+	Null   string    `evac:"null" doc:"text that stands for NULL; an empty field without quotes by default"`
+	Jobs   int       `evac:"jobs" doc:"how many pieces are read at once; one a core by default"`
+	Memory step.Size `evac:"memory" default:"2GiB" doc:"what the stores may take"`
+}
+
+// SalvageOutput is the verdict.
+type SalvageOutput struct {
+	Complete bool     `json:"complete" doc:"every row is there, and proved"`
+	Tables   int      `json:"tables" doc:"tables"`
+	Rows     int64    `json:"rows" doc:"rows, proved"`
+	Bytes    int64    `json:"bytes" doc:"bytes of CSV"`
+	Report   string   `json:"report" doc:"file with all that is known"`
+	Problems []string `json:"problems" doc:"what is missing or doubtful"`
+}
+
+// paths are file names as the runbook means them.
+func paths(env *step.Env, names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = inDir(env, n)
+	}
+	return out
+}
+
+func inDir(env *step.Env, name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(env.Dir, name)
+}
+
+func (s *Salvage) options() (salvage.Options, error) {
+	at, err := salvage.ParseMoment(s.AsOf)
+	return salvage.Options{AsOf: at, Tables: s.Table, Null: s.Null, Jobs: s.Jobs, Memory: int64(s.Memory)}, err
+}
+
+// Check implements step.Step.
+func (s *Salvage) Check(ctx context.Context, env *step.Env) (_ step.Plan, err error) {
+	opt, err := s.options()
+	if err != nil {
+		return step.Plan{}, err
+	}
+	c, err := salvage.Open(ctx, paths(env, s.Stores), opt)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	p, err := c.Plan(ctx, s.Table)
+	if err != nil {
+		return step.Plan{}, err
+	}
+	plan := step.Plan{
+		Summary: fmt.Sprintf("take the rows of %d tables out of %d stores", len(p.Tables), len(s.Stores)),
+		Work:    step.Work{Unit: "bytes", Total: p.Bytes},
+	}
+	plan.Action("salvage", "the rows of the stores %s are written to %q", strings.Join(s.Stores, ", "), s.Out)
+	plan.Fact("ranges", "%d, %d stretches of keys that no store has", len(c.Map.Ranges), len(c.Map.Holes))
+	return plan, nil
+}
+
+// Run implements step.Step.
+func (s *Salvage) Run(ctx context.Context, env *step.Env, plan step.Plan) (step.Output, error) {
+	opt, err := s.options()
+	if err != nil {
+		return nil, err
+	}
+	env.Progress.Total("bytes", plan.Work.Total)
+	dir := inDir(env, s.Out)
+	rep, err := salvage.Run(ctx, paths(env, s.Stores), dir, opt, env.Progress.Add)
+	if err != nil {
+		return nil, err
+	}
+	out := SalvageOutput{
+		Complete: rep.Complete, Tables: len(rep.Tables), Rows: rep.Rows, Bytes: rep.Bytes,
+		Report: filepath.Join(dir, "report.html"), Problems: rep.Problems,
+	}
+	return out, verdict(rep, dir)
+}
+
+// verdict is the error of a salvage that is not proved to be whole.
+func verdict(rep *salvage.Report, dir string) error {
+	if rep.Complete {
+		return nil
+	}
+	return fault.New(fault.Different, rep.Summary(), "all is named in "+filepath.Join(dir, "report.html")+"; more stores of the cluster may have what is missing")
+}
+
+// Verify implements step.Step: the files are as they were written, and the
+// report says that nothing is missing.
+func (s *Salvage) Verify(_ context.Context, env *step.Env, _ step.Done) error {
+	dir := inDir(env, s.Out)
+	rep, err := salvage.Verify(dir)
+	if err != nil {
+		return err
+	}
+	return verdict(rep, dir)
+}
