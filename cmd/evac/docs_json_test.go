@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/evac-io/evac/internal/crdb/store"
 	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/testenv"
 )
@@ -133,6 +134,11 @@ func realObjects(t *testing.T) map[string]paths {
 			t.Fatal(err)
 		}
 	}
+	got, _, err := store.Unpack(t.Context(), filepath.Join("..", "..", "internal", "crdb", "testdata", "tiny", "n1.tar.zst"), filepath.Join(r.dir, "stores"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.env = append(r.env, "STORE="+got[0])
 	all := map[string]paths{}
 	for line := range strings.Lines(strings.TrimSpace(jsonCommands)) {
 		var out bytes.Buffer
@@ -188,6 +194,7 @@ func statements(t *testing.T, dsn secret.DSN, text string) {
 const jsonCommands = `
 evac kinds --json
 evac kinds postgres_copy --json
+evac cockroach survey "$STORE" --json
 evac init --json
 evac check broken.hcl --json
 evac check night.hcl --json
