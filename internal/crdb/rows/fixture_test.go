@@ -21,6 +21,7 @@ import (
 	"github.com/evac-io/evac/internal/crdb/mvcc"
 	"github.com/evac-io/evac/internal/crdb/ranges"
 	"github.com/evac-io/evac/internal/crdb/store"
+	"github.com/evac-io/evac/internal/testenv"
 )
 
 // fixture is a folder of real stores and what the database said of them.
@@ -163,28 +164,9 @@ func truth(t testing.TB, name string) map[string][][]string {
 			t.Fatal(err)
 		}
 		if name == "crash" && table == "late_commit" {
-			out[table] = lateCommit(out[table])
+			out[table] = testenv.LateCommit(out[table])
 		}
 	}
-}
-
-// lateCommit does what a transaction did after the database was asked for its
-// rows: it was acknowledged milliseconds before all nodes were killed.
-func lateCommit(records [][]string) [][]string {
-	out := [][]string{records[0], {"-3", "late-neg"}, {"-2", "<<NULL>>"}, {"-1", "late-neg"}}
-	for _, r := range records[1:] {
-		switch r[0] {
-		case "5", "15", "25":
-			continue
-		case "2", "12", "22":
-			r = []string{r[0], "late-upd"}
-		}
-		out = append(out, r)
-	}
-	for id := 31; id <= 35; id++ {
-		out = append(out, []string{fmt.Sprint(id), fmt.Sprint("late", id)})
-	}
-	return out
 }
 
 // escapes are how that version of the database showed labels in arrays of enums.

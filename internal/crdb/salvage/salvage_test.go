@@ -19,6 +19,7 @@ import (
 
 	"github.com/evac-io/evac/internal/crdb/store"
 	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/testenv"
 )
 
 // fixture unpacks the stores of a real cluster; divergent's third store is
@@ -88,26 +89,7 @@ func truth(t testing.TB, name string) map[string][][]string {
 		}
 	}
 	if name == "crash" {
-		out["late_commit"] = lateCommit(out["late_commit"])
-	}
-	return out
-}
-
-// lateCommit does what a transaction did after the database was asked for its
-// rows: it was acknowledged milliseconds before all nodes were killed.
-func lateCommit(records [][]string) [][]string {
-	out := [][]string{records[0], {"-3", "late-neg"}, {"-2", "<<NULL>>"}, {"-1", "late-neg"}}
-	for _, r := range records[1:] {
-		switch r[0] {
-		case "5", "15", "25":
-			continue
-		case "2", "12", "22":
-			r = []string{r[0], "late-upd"}
-		}
-		out = append(out, r)
-	}
-	for id := 31; id <= 35; id++ {
-		out = append(out, []string{fmt.Sprint(id), fmt.Sprint("late", id)})
+		out["late_commit"] = testenv.LateCommit(out["late_commit"])
 	}
 	return out
 }

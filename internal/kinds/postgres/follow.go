@@ -55,7 +55,8 @@ not replicate TRUNCATE: a table that was truncated there is refused at the switc
 the slot at once, and begins again when it is run again. Only the server itself can watch while evac does not: max_slot_wal_keep_size (13 and later).
 
 Cut off at any instant, the same step goes on. While the copy runs, a process of its own holds the slot's moment on the source, and for an hour
-after a kill; a copy that was cut off for longer starts over, unless the source is unwritten since. Undo drops exactly what was made, and empties the target. It refuses if the target was switched to and has not come home.
+after a kill; a copy that was cut off for longer starts over, unless the source is unwritten since. **Let nobody write to the target while it is copied**:
+it is closed to writers only when the copy is complete, and a copy that starts over does not keep what others wrote there. Undo drops exactly what was made, and empties the target. It refuses if the target was switched to and has not come home.
 `
 
 // Follow is the kind postgres_follow.
