@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/evac-io/evac/internal/crdb/catalog"
 	"github.com/evac-io/evac/internal/crdb/keys"
@@ -20,6 +21,10 @@ type Options struct {
 	Null   string         // what stands for NULL in the CSV; empty: an empty field without quotes
 	Jobs   int            // workers; 0 is one a core
 	Memory int64          // bytes that the logs of all stores may take; 0 is 2 GiB
+
+	Work      string   // folder in which archives are unpacked; empty: one that goes when the cluster is closed
+	CopyTo    string   // folder into which the evidence is copied first; empty: it is read where it lies
+	StoreKeys [][]byte // contents of key files, if stores are encrypted
 }
 
 // defaultMemory is what --memory is without being given.
@@ -34,25 +39,31 @@ type Cluster struct {
 
 	asOf keys.Timestamp
 	read []keys.Span // where the schema was read
+
+	scratch string // a folder that goes when the cluster is closed
 }
 
-// Open opens the stores, which are only read, and surveys them.
-func Open(ctx context.Context, dirs []string, opt Options) (_ *Cluster, err error) {
+// Open opens stores, or archives of them, which are only read, and surveys them.
+func Open(ctx context.Context, names []string, opt Options) (_ *Cluster, err error) {
 	c := &Cluster{asOf: opt.AsOf}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
 		}
 	}()
-	if len(dirs) == 0 {
+	if len(names) == 0 {
 		return c, fault.New(fault.Invalid, "no store is named", "evac cockroach survey STORE…")
 	}
 	if opt.Memory == 0 {
 		opt.Memory = defaultMemory
 	}
+	inputs, err := c.inputs(ctx, names, opt)
+	if err != nil {
+		return c, err
+	}
 	var sources []*ranges.Source
-	for _, dir := range dirs {
-		s, err := store.Open(ctx, dir, store.Options{Memory: opt.Memory / int64(4*len(dirs))})
+	for _, in := range inputs {
+		s, err := store.Open(ctx, in.dir, store.Options{Name: in.name, StoreKeys: opt.StoreKeys, Memory: opt.Memory / int64(4*len(inputs))})
 		if err != nil {
 			return c, err
 		}
@@ -101,6 +112,9 @@ func (c *Cluster) Close() error {
 	var errs []error
 	for _, s := range c.Stores {
 		errs = append(errs, s.Close())
+	}
+	if c.scratch != "" {
+		errs = append(errs, os.RemoveAll(c.scratch))
 	}
 	return errors.Join(errs...)
 }

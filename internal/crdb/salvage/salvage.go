@@ -3,6 +3,7 @@ package salvage
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"runtime"
 	"sync"
 
@@ -16,6 +17,12 @@ type Progress func(bytes int64)
 // The same call again goes on where an earlier one stopped. The report is there
 // even if it says that something is missing: see Report.Complete.
 func Run(ctx context.Context, stores []string, dir string, opt Options, progress Progress) (_ *Report, err error) {
+	if err := Refuse(stores, dir, opt); err != nil {
+		return nil, err
+	}
+	if opt.Work == "" {
+		opt.Work = filepath.Join(dir, storesName)
+	}
 	c, err := Open(ctx, stores, opt)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/evac-io/evac/internal/fault"
@@ -53,7 +54,7 @@ func openState(dir, plan string, p *Plan) (_ *state, done map[int]Result, err er
 	name := filepath.Join(dir, stateName)
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		s, err := newState(dir, name, plan)
+		s, err := newState(name, plan)
 		return s, map[int]Result{}, err
 	}
 	if err != nil {
@@ -77,17 +78,31 @@ func openState(dir, plan string, p *Plan) (_ *state, done map[int]Result, err er
 	return &state{file: f}, done, nil
 }
 
-// newState begins in a folder that is empty.
-func newState(dir, name, plan string) (*state, error) {
-	list, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range list {
-		if e.Name() != stateName+".tmp" {
-			return nil, fault.New(fault.Invalid, fmt.Sprintf("folder %q is not empty, and holds no salvage", dir), "name an empty or a new folder with --out")
+// Refuse refuses a folder for the output that holds something else than a
+// salvage, and folders to write to that lie in the evidence.
+func Refuse(evidence []string, dir string, opt Options) error {
+	for _, folder := range []string{dir, opt.Work, opt.CopyTo} {
+		if err := outside(folder, evidence); err != nil {
+			return err
 		}
 	}
+	list, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if slices.ContainsFunc(list, func(e os.DirEntry) bool { return e.Name() == stateName }) {
+		return nil
+	}
+	for _, e := range list {
+		if e.Name() != stateName+".tmp" && e.Name() != storesName {
+			return fault.New(fault.Invalid, fmt.Sprintf("folder %q is not empty, and holds no salvage", dir), "name an empty or a new folder with --out")
+		}
+	}
+	return nil
+}
+
+// newState begins a salvage.
+func newState(name, plan string) (*state, error) {
 	line, err := json.Marshal(head{Plan: plan})
 	if err != nil {
 		return nil, err

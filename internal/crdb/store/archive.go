@@ -25,30 +25,47 @@ func IsArchive(name string) bool {
 	return slices.ContainsFunc([]string{".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst"}, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
-// Unpack unpacks an archive of stores into a folder that is not there yet, and
-// hashes what it reads. It returns the folders of the stores in it. An unpacking
-// that was cut off leaves nothing under that name.
+// Unpack unpacks an archive of stores or backups into a folder, hashes what it
+// reads, and writes the sums beside it: FOLDER.SHA256SUMS. It returns the folders
+// of the stores and backups in it. An unpacking that was cut off leaves nothing
+// under that name; one that is there already serves again.
 func Unpack(ctx context.Context, archive, folder string) ([]string, Sums, error) {
-	if _, err := os.Stat(folder); err == nil {
-		stores, err := findStores(folder)
-		return stores, nil, err // it was unpacked before
-	}
-	part := folder + ".part"
-	if err := os.RemoveAll(part); err != nil {
-		return nil, nil, err
-	}
-	sums, err := unpack(ctx, archive, part)
+	sums, err := unpackOnce(ctx, archive, folder)
 	if err != nil {
-		return nil, nil, errors.Join(fault.Wrap(fault.KindOf(err), fmt.Sprintf("unpack %q", archive), err, ""), os.RemoveAll(part))
-	}
-	if err := os.Rename(part, folder); err != nil {
-		return nil, nil, err
+		return nil, nil, fault.Wrap(fault.KindOf(err), fmt.Sprintf("unpack %q", archive), err, "")
 	}
 	stores, err := findStores(folder)
 	if err == nil && len(stores) == 0 {
 		err = fault.New(fault.Invalid, fmt.Sprintf("archive %q holds no store: no MANIFEST, table or log in it", archive), "")
 	}
 	return stores, sums, err
+}
+
+func unpackOnce(ctx context.Context, archive, folder string) (Sums, error) {
+	info, err := os.Stat(archive)
+	if err != nil {
+		return nil, fault.Wrap(fault.Denied, "open", err, "")
+	}
+	o, err := archiveOrigin(archive, info)
+	if err != nil {
+		return nil, err
+	}
+	if there, err := made(folder, o); there || err != nil {
+		return nil, err
+	}
+	part := folder + ".part"
+	if err := errors.Join(os.RemoveAll(part), os.MkdirAll(part, 0o755)); err != nil {
+		return nil, err
+	}
+	err = room(part, info.Size())
+	var sums Sums
+	if err == nil {
+		sums, err = unpack(ctx, archive, part)
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(part))
+	}
+	return sums, finish(folder, o, sums)
 }
 
 func unpack(ctx context.Context, archive, folder string) (Sums, error) {
@@ -62,9 +79,6 @@ func unpack(ctx context.Context, archive, folder string) (Sums, error) {
 		return nil, err
 	}
 	defer stream.Close()
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, err
-	}
 	root, err := os.OpenRoot(folder) // nothing in the archive can lead out of it
 	if err != nil {
 		return nil, err
@@ -96,6 +110,9 @@ func unpackTar(ctx context.Context, stream io.Reader, root *os.Root) (Sums, erro
 			err = root.MkdirAll(filepath.FromSlash(name), 0o755)
 		case tar.TypeReg:
 			var sum Sum
+			if err = room(root.Name(), h.Size); err != nil {
+				return nil, err
+			}
 			if sum, err = unpackFile(ctx, root, name, in); err == nil {
 				sums = append(sums, sum)
 			}
@@ -157,7 +174,8 @@ func decompress(in *bufio.Reader) (io.ReadCloser, error) {
 }
 
 // findStores are the folders below one that look like stores: a CURRENT or a
-// marker beside a MANIFEST, or, with those lost, tables and logs.
+// marker beside a MANIFEST, or, with those lost, tables and logs. A backup's
+// folder does so too, for the names of its tables are numbers.
 func findStores(folder string) ([]string, error) {
 	var stores []string
 	err := filepath.WalkDir(folder, func(at string, e os.DirEntry, err error) error {
@@ -166,6 +184,12 @@ func findStores(folder string) ([]string, error) {
 		}
 		if e.Name() == "auxiliary" {
 			return filepath.SkipDir
+		}
+		for _, name := range []string{"BACKUP", "BACKUP_MANIFEST", "BACKUP_METADATA"} {
+			if _, err := os.Stat(filepath.Join(at, name)); err == nil {
+				stores = append(stores, at)
+				return filepath.SkipDir
+			}
 		}
 		l, err := readListing(Dir(at))
 		if err == nil && (len(l.manifests) > 0 || len(l.tables)+len(l.logs) > 0) {

@@ -5,14 +5,19 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/evac-io/evac/internal/fault"
 )
 
 // TestArchives unpacks a store out of each kind of archive and reads it.
@@ -108,7 +113,7 @@ func TestCopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check := exec.Command("sha256sum", "--check", "--quiet", sumsFile)
+	check := exec.Command("sha256sum", "--check", "--quiet", sumsName(to))
 	check.Dir = to
 	if out, err := check.CombinedOutput(); err != nil || len(sums) < 8 {
 		t.Errorf("%d sums, %v: %s", len(sums), err, out)
@@ -121,16 +126,70 @@ func TestCopy(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%.300s", diff)
 	}
-	if _, err := Copy(context.Background(), dir, to); err == nil {
-		t.Error("copied over a copy")
+	if sums, err := Copy(context.Background(), dir, to); err != nil || sums != nil {
+		t.Errorf("the same copy again: %d sums, %v", len(sums), err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := Copy(ctx, dir, to+"2"); err == nil {
-		t.Error("copied after it was stopped")
+	if _, err := Copy(context.Background(), fixture(t, "tiny", 1), to); fault.Code(err) != 10 {
+		t.Errorf("copied over another's copy: %v", err)
 	}
-	if _, err := os.Stat(to + "2.part"); err == nil {
-		t.Error("a half copy is left")
+}
+
+// TestCopyGoesOn stops a copy after each file; it goes on, and what was whole is
+// not copied again.
+func TestCopyGoesOn(t *testing.T) {
+	t.Parallel()
+	dir, to := fixture(t, "tiny", 2), filepath.Join(t.TempDir(), "copy")
+	stops := 0
+	for ; ; stops++ {
+		ctx, stop := context.WithCancel(context.Background())
+		go func(before int) {
+			for ctx.Err() == nil && lines(t, sumsName(to)+".part") <= before {
+				runtime.Gosched()
+			}
+			stop()
+		}(lines(t, sumsName(to)+".part"))
+		sums, err := Copy(ctx, dir, to)
+		stop()
+		if err == nil {
+			if len(sums) < 8 {
+				t.Errorf("%d sums", len(sums))
+			}
+			break
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	if stops == 0 {
+		t.Error("it was never stopped")
+	}
+	want, _ := scan(t, open(t, dir, Options{}))
+	got, _ := scan(t, open(t, to, Options{}))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%.300s", diff)
+	}
+	if _, err := os.Stat(sumsName(to) + ".part"); err == nil {
+		t.Error("the journal is left")
+	}
+}
+
+// lines is how many lines a file has.
+func lines(t *testing.T, name string) int {
+	data, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+	return bytes.Count(data, []byte{'\n'})
+}
+
+// TestRoom refuses what the disk has no room for.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	if err := room(t.TempDir(), 1<<62); err == nil || !strings.Contains(err.Error(), "4.0 EiB are needed") {
+		t.Errorf("no room: %v", err)
+	}
+	if err := room(t.TempDir(), 1); err != nil {
+		t.Error(err)
 	}
 }
 

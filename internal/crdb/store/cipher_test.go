@@ -133,7 +133,7 @@ func TestEncrypted(t *testing.T) {
 		t.Run(fmt.Sprintf("AES-%d kind %d", test.size*8, test.kind), func(t *testing.T) {
 			dir := fixture(t, "tiny", 3)
 			key := encrypt(t, dir, test.size, test.kind, test.log)
-			s := open(t, dir, Options{StoreKey: key})
+			s := open(t, dir, Options{StoreKeys: [][]byte{bytes.Repeat([]byte{9}, 48), key}})
 			got, damage := scan(t, s)
 			if diff := cmp.Diff(truth, got); diff != "" || len(damage) > 0 {
 				t.Errorf("(-plain +encrypted): %.300s; %v", diff, damage)
@@ -155,11 +155,11 @@ func refusals(t *testing.T, dir string, key []byte) {
 	other[0] ^= 1
 	noise := bytes.Clone(key)
 	noise[len(noise)-1] ^= 1
-	for want, wrong := range map[string][]byte{"was not given": nil, "the given one is": other, "does not decrypt": noise, "a store key of 5 bytes": []byte("12345")} {
-		_, err := Open(context.Background(), dir, Options{StoreKey: wrong})
+	for want, wrong := range map[string][][]byte{"was not given": nil, "given is": {other}, "does not decrypt": {noise}, "a store key of 5 bytes": {[]byte("12345")}} {
+		_, err := Open(context.Background(), dir, Options{StoreKeys: wrong})
 		var f *fault.Error
 		if err == nil || !strings.Contains(err.Error(), want) || !errors.As(err, &f) || len(fault.Hints(err)) == 0 {
-			t.Errorf("key of %d bytes: %v, hints %v; want %q", len(wrong), err, fault.Hints(err), want)
+			t.Errorf("%d keys: %v, hints %v; want %q", len(wrong), err, fault.Hints(err), want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -20,9 +21,9 @@ const (
 )
 
 // unlock reads the registry of encrypted files, and if there are some, puts a
-// layer over the store's files that decrypts them. storeKey is the contents of
-// the node's key file: 32 bytes of name, then the key.
-func (s *Store) unlock(storeKey []byte) error {
+// layer over the store's files that decrypts them. storeKeys are the contents of
+// key files: 32 bytes of name, then the key.
+func (s *Store) unlock(storeKeys [][]byte) error {
 	files, err := s.readRegistry()
 	if err != nil {
 		return err
@@ -39,16 +40,20 @@ func (s *Store) unlock(storeKey []byte) error {
 	s.facts.Encrypted = true
 	layer := &cipherFS{FS: s.fs, files: files, keys: map[string][]byte{}}
 	needed := files[s.dataKeysFile()].keyID
-	if len(storeKey) == 0 {
+	if len(storeKeys) == 0 {
 		return fault.New(fault.Denied, fmt.Sprintf("%d files are encrypted with store key %q, which was not given", encrypted, needed),
 			"give the node's key file: --store-key FILE")
 	}
-	id, err := addStoreKey(layer.keys, storeKey)
-	if err != nil {
-		return err
+	var given []string
+	for _, key := range storeKeys {
+		id, err := addStoreKey(layer.keys, key)
+		if err != nil {
+			return err
+		}
+		given = append(given, strconv.Quote(id))
 	}
-	if needed != "" && needed != id {
-		return fault.New(fault.Denied, fmt.Sprintf("the files are encrypted with store key %q, the given one is %q", needed, id), "give the key file that the node was started with: --store-key FILE")
+	if _, ok := layer.keys[needed]; needed != "" && !ok {
+		return fault.New(fault.Denied, fmt.Sprintf("the files are encrypted with store key %q, given is %s", needed, strings.Join(given, ", ")), "give the key file that the node was started with: --store-key FILE")
 	}
 	if err := s.readDataKeys(layer); err != nil {
 		return err

@@ -20,8 +20,9 @@ type Options struct {
 	// Logs are further directories that hold logs of the store: wal_dir, and the
 	// secondary directory of a failover.
 	Logs []FS
-	// StoreKey is the contents of the node's key file, if the store is encrypted.
-	StoreKey []byte
+	// StoreKeys are the contents of key files, if the store is encrypted: one of
+	// them is its node's.
+	StoreKeys [][]byte
 	// Memory bounds what is kept of the logs in memory, in bytes; what is more
 	// goes to files in Scratch. 0 is 64 MiB.
 	Memory int64
@@ -84,7 +85,7 @@ func (s *Store) open(ctx context.Context, opt Options) error {
 	if err := s.list(opt.Logs); err != nil {
 		return fault.Wrap(fault.Denied, "list files", err, "")
 	}
-	if err := s.unlock(opt.StoreKey); err != nil {
+	if err := s.unlock(opt.StoreKeys); err != nil {
 		return err
 	}
 	if err := s.readFacts(); err != nil {

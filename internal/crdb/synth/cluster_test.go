@@ -61,7 +61,7 @@ func survey(t *testing.T, truth *Truth, spec Spec) *ranges.Map {
 	for i, dir := range truth.Stores {
 		o := crdbstore.Options{Name: fmt.Sprintf("n%d", i+1)}
 		if len(spec.StoreKey) > 0 {
-			o.StoreKey = StoreKeyFile(spec.StoreKey)
+			o.StoreKeys = [][]byte{StoreKeyFile(spec.StoreKey)}
 		}
 		s, err := crdbstore.Open(context.Background(), dir, o)
 		if err != nil {

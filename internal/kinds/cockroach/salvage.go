@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/evac-io/evac/internal/crdb/salvage"
+	"github.com/evac-io/evac/internal/crdb/store"
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/step"
 )
@@ -29,6 +32,9 @@ func salvageKind() step.Kind {
 
 const salvageDoc = `
 Turns the store directories of a CockroachDB cluster, whose servers need not run, into files of rows. The stores are only read.
+A store may be an archive of one or more, ` + "`.tar`, `.tar.gz` or `.tar.zst`" + `: it is unpacked into ` + "`work`" + `, by default the folder ` + "`stores`" + ` in
+` + "`out`" + `, and serves again when the step goes on. With ` + "`copy_to`" + ` all evidence is copied there first, and only the copy is read; the copy goes
+on behind the last whole file. Beside each copy stand its hashes, ` + "`NAME.SHA256SUMS`" + `, for ` + "`sha256sum -c`" + ` from within the copy.
 
 Of each range the replica that speaks for it is chosen and brought forward by what the Raft log has and no store had applied, so that no acknowledged
 write is lost; what a transaction left behind counts by the transaction's own record. Where a replica is damaged, others take its place for just those keys.
@@ -44,13 +50,17 @@ The same command again goes on where it stopped.
 
 // Salvage is the kind cockroach_salvage.
 type Salvage struct {
-	Stores []string  `evac:"stores,required,args" doc:"store directories of one cluster, each node's"`
+	Stores []string  `evac:"stores,required,args" doc:"store directories of one cluster, each node's, or archives of them"`
 	Out    string    `evac:"out,required,target" doc:"folder for the rows and the report: new, empty, or of the same salvage before"`
 	Table  []string  `evac:"table" doc:"only these tables, \"database.schema.table\"; all but the database's own by default"`
 	AsOf   string    `evac:"as_of" doc:"moment to read at, RFC 3339 or as AS OF SYSTEM TIME takes it; the newest by default"`
 	Null   string    `evac:"null" doc:"text that stands for NULL; an empty field without quotes by default"`
 	Jobs   int       `evac:"jobs" doc:"how many pieces are read at once; one a core by default"`
 	Memory step.Size `evac:"memory" default:"2GiB" doc:"what the stores may take"`
+
+	StoreKey []string `evac:"store_key" doc:"key files of encrypted stores, as the nodes were started with: one for all, or each node's"`
+	CopyTo   string   `evac:"copy_to" doc:"folder into which the stores are copied first, with their hashes; they are read where they lie by default"`
+	Work     string   `evac:"work" doc:"folder in which archives are unpacked; \"stores\" in out by default"`
 }
 
 // SalvageOutput is the verdict.
@@ -72,24 +82,53 @@ func paths(env *step.Env, names []string) []string {
 	return out
 }
 
+// inDir is one of them; an empty name stays so.
 func inDir(env *step.Env, name string) string {
+	if name == "" {
+		return ""
+	}
 	if filepath.IsAbs(name) {
 		return filepath.Clean(name)
 	}
 	return filepath.Join(env.Dir, name)
 }
 
-func (s *Salvage) options() (salvage.Options, error) {
+func (s *Salvage) options(env *step.Env) (salvage.Options, error) {
 	at, err := salvage.ParseMoment(s.AsOf)
-	return salvage.Options{AsOf: at, Tables: s.Table, Null: s.Null, Jobs: s.Jobs, Memory: int64(s.Memory)}, err
+	if err != nil {
+		return salvage.Options{}, err
+	}
+	opt := salvage.Options{AsOf: at, Tables: s.Table, Null: s.Null, Jobs: s.Jobs, Memory: int64(s.Memory), Work: inDir(env, s.Work), CopyTo: inDir(env, s.CopyTo)}
+	opt.StoreKeys, err = keyFiles(env, s.StoreKey)
+	return opt, err
+}
+
+// keyFiles reads the key files of encrypted stores.
+func keyFiles(env *step.Env, names []string) ([][]byte, error) {
+	var keys [][]byte
+	for _, name := range names {
+		key, err := os.ReadFile(inDir(env, name))
+		if err != nil {
+			return nil, fault.Wrap(fault.Denied, "read store key", err, "give the file that the node was started with: --store-key FILE")
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
 
 // Check implements step.Step.
 func (s *Salvage) Check(ctx context.Context, env *step.Env) (_ step.Plan, err error) {
-	opt, err := s.options()
+	opt, err := s.options(env)
 	if err != nil {
 		return step.Plan{}, err
 	}
+	if err := salvage.Refuse(paths(env, s.Stores), inDir(env, s.Out), opt); err != nil {
+		return step.Plan{}, err
+	}
+	if slices.ContainsFunc(s.Stores, store.IsArchive) {
+		return s.packed(env)
+	}
+	opt.CopyTo = "" // nothing is written yet
 	c, err := salvage.Open(ctx, paths(env, s.Stores), opt)
 	if err != nil {
 		return step.Plan{}, err
@@ -108,9 +147,24 @@ func (s *Salvage) Check(ctx context.Context, env *step.Env) (_ step.Plan, err er
 	return plan, nil
 }
 
+// packed is the plan while stores are still in archives: what is in them shows
+// when they are unpacked.
+func (s *Salvage) packed(env *step.Env) (step.Plan, error) {
+	plan := step.Plan{Summary: fmt.Sprintf("unpack and take the rows out of %d stores", len(s.Stores)), Work: step.Work{Unit: "bytes"}}
+	for _, name := range paths(env, s.Stores) {
+		info, err := os.Stat(name)
+		if err != nil {
+			return plan, fault.Wrap(fault.Invalid, "read store", err, "name the folder of a store, or an archive of it")
+		}
+		plan.Work.Total += info.Size()
+	}
+	plan.Action("salvage", "the stores %s are unpacked, and their rows are written to %q", strings.Join(s.Stores, ", "), s.Out)
+	return plan, nil
+}
+
 // Run implements step.Step.
 func (s *Salvage) Run(ctx context.Context, env *step.Env, plan step.Plan) (step.Output, error) {
-	opt, err := s.options()
+	opt, err := s.options(env)
 	if err != nil {
 		return nil, err
 	}

@@ -31,14 +31,19 @@ Reads the stores of a CockroachDB cluster whose servers need not run: which stor
 there are and how many bytes each has; which ranges, who speaks for each and why; transactions that were under way; what is damaged; and which keys
 no store has. Rows are not read, and nothing is written into the stores, not even a lock.
 
+A store may be an archive, ` + "`.tar`, `.tar.gz` or `.tar.zst`" + `: it is unpacked first.
+
 The work is short where the stores are whole: only MANIFEST, logs, the records of ranges and the schema are read.
 `
 
 // Survey is the kind cockroach_survey.
 type Survey struct {
-	Stores []string  `evac:"stores,required,args" doc:"store directories of one cluster, each node's"`
+	Stores []string  `evac:"stores,required,args" doc:"store directories of one cluster, each node's, or archives of them"`
 	AsOf   string    `evac:"as_of" doc:"moment of the schema, RFC 3339 or as AS OF SYSTEM TIME takes it; the newest by default"`
 	Memory step.Size `evac:"memory" default:"2GiB" doc:"what the stores may take"`
+
+	StoreKey []string `evac:"store_key" doc:"key files of encrypted stores, as the nodes were started with: one for all, or each node's"`
+	Work     string   `evac:"work" doc:"folder in which archives are unpacked, and stay; by default one of the system's, which goes at the end"`
 }
 
 // SurveyOutput is what the stores hold.
@@ -70,7 +75,12 @@ func (s *Survey) Run(ctx context.Context, env *step.Env, _ step.Plan) (_ step.Ou
 	if err != nil {
 		return nil, err
 	}
-	c, err := salvage.Open(ctx, paths(env, s.Stores), salvage.Options{AsOf: at, Memory: int64(s.Memory)})
+	keys, err := keyFiles(env, s.StoreKey)
+	if err != nil {
+		return nil, err
+	}
+	opt := salvage.Options{AsOf: at, Memory: int64(s.Memory), StoreKeys: keys, Work: inDir(env, s.Work)}
+	c, err := salvage.Open(ctx, paths(env, s.Stores), opt)
 	if err != nil {
 		return nil, err
 	}
