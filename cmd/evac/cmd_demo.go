@@ -9,6 +9,7 @@ import (
 
 	"github.com/evac-io/evac/internal/conduct"
 	"github.com/evac-io/evac/internal/demo"
+	"github.com/evac-io/evac/internal/demo/wreck"
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/forecast"
 	"github.com/evac-io/evac/internal/journal"
@@ -19,7 +20,7 @@ import (
 
 func (a *app) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "demo", GroupID: groupRun, Short: "Whole nights on real servers of this machine"}
-	cmd.AddCommand(a.demoMoveCommand(), a.demoResultCommand(), a.demoEndCommand(), demoWorldCommand(), demoGatewayCommand())
+	cmd.AddCommand(a.demoMoveCommand(), a.demoSalvageCommand(), a.demoResultCommand(), a.demoEndCommand(), demoWorldCommand(), demoGatewayCommand())
 	return cmd
 }
 
@@ -75,6 +76,34 @@ copied before and follows, and writes stop for seconds.`,
 	return cmd
 }
 
+func (a *app) demoSalvageCommand() *cobra.Command {
+	o := wreck.Options{}
+	cmd := &cobra.Command{
+		Use: "salvage", Args: cobra.NoArgs,
+		Short: "Take the rows out of a small dead CockroachDB cluster, into PostgreSQL",
+		Long: `Take the rows out of a small dead CockroachDB cluster, into PostgreSQL. The raw
+stores of three nodes that were killed while they wrote come with this program;
+one of them is damaged on purpose. They are surveyed and salvaged, the rows are
+loaded into a PostgreSQL server that is started for it, and each is held against
+what the living database showed.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Progress = a.view.Logs()
+			r, err := wreck.Run(cmd.Context(), o)
+			switch {
+			case r.Result == "":
+				return err
+			case a.json:
+				a.result = view.Result{Data: r}
+				return err
+			}
+			return errors.Join(wreck.Print(a.out, r), err)
+		},
+	}
+	cmd.Flags().StringVar(&o.Dir, "dir", "", "where to work (default: a new ./evac-demo-…)")
+	cmd.Flags().BoolVar(&o.Keep, "keep", false, "keep the database up afterwards, to look by hand")
+	return cmd
+}
+
 func (a *app) demoResultCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "result DIR", Args: cobra.ExactArgs(1), Short: "Wait for the figures of a demo that was held and goes on elsewhere",
@@ -89,7 +118,7 @@ func (a *app) demoEndCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "end DIR", Args: cobra.ExactArgs(1), Short: "End a demo's servers that were left up",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := demo.End(cmd.Context(), args[0]); err != nil {
+			if err := errors.Join(demo.End(cmd.Context(), args[0]), wreck.End(cmd.Context(), args[0])); err != nil {
 				return err
 			}
 			return a.say("ended: no process is left", nil)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evac-io/evac/internal/demo"
+	"github.com/evac-io/evac/internal/demo/wreck"
 )
 
 // demoRun is one small demo as a command, for all tests that look at it.
@@ -119,6 +121,7 @@ func TestREADMEDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, text, _ = bytes.Cut(text, []byte("## What the demo shows"))
 	blocks := strings.Split(string(text), "```text\n")
 	for i, once := range []func() (demoRun, error){demoOnce, homeOnce} {
 		shown, _, _ := strings.Cut(blocks[i+1], "```")
@@ -129,6 +132,60 @@ func TestREADMEDemo(t *testing.T) {
 		if diff := cmp.Diff(figureless(shown), figureless(real.String())); diff != "" {
 			t.Errorf("the README shows another demo than there is (-README +real):\n%s", diff)
 		}
+	}
+}
+
+// salvageOnce runs the demo of the salvage as a command.
+var salvageOnce = sync.OnceValues(func() (run demoRun, err error) {
+	var out, log strings.Builder
+	cmd := exec.Command("sh", "-c", `dir=$(mktemp -d) && cd "$dir" || exit 1
+		trap 'rm -rf "$dir"' EXIT
+		evac demo salvage --json && test -s evac-demo-*/rows/report.html`)
+	cmd.Stdout, cmd.Stderr = &out, &log
+	err = cmd.Run()
+	run.stderr = log.String()
+	if err == nil {
+		run.objects, err = objects(out.String())
+	}
+	return run, err
+})
+
+// TestDemoSalvage holds the figures, and what the README shows, against a real
+// salvage of the stores that come with the program.
+func TestDemoSalvage(t *testing.T) {
+	t.Parallel()
+	run := smallDemo(t, salvageOnce)
+	last := run.objects[len(run.objects)-1]
+	for field, want := range map[string]any{"result": "done", "complete": true, "missing": 0.0, "different": 0.0, "extra": 0.0, "rows": 9836.0, "tables": 26.0} {
+		if last[field] != want {
+			t.Errorf("%s is %v, want %v", field, last[field], want)
+		}
+	}
+	if last["damaged_places"].(float64) == 0 || last["seconds"].(float64) > 60 {
+		t.Errorf("the demo came to %v", last)
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(text), "`evac demo salvage` shows")
+	_, shown, _ = strings.Cut(shown, "```text\n")
+	shown, _, _ = strings.Cut(shown, "```")
+	var sentence strings.Builder
+	result, err := json.Marshal(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r wreck.Result
+	if err := json.Unmarshal(result, &r); err != nil {
+		t.Fatal(err)
+	}
+	if err := wreck.Print(&sentence, r); err != nil {
+		t.Fatal(err)
+	}
+	const from = "PostgreSQL\n" // where figureless begins
+	if diff := cmp.Diff(figureless(from+shown), figureless(from+run.stderr+sentence.String())); diff != "" {
+		t.Errorf("the README shows another demo than there is (-README +real):\n%s", diff)
 	}
 }
 

@@ -27,7 +27,7 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := realObjects(t)
-	for _, once := range []func() (demoRun, error){demoOnce, homeOnce} {
+	for _, once := range []func() (demoRun, error){demoOnce, homeOnce, salvageOnce} {
 		for _, o := range smallDemo(t, once).objects {
 			add(seen, o["type"].(string), o)
 		}

@@ -75,3 +75,24 @@ func pair(installs []Install) (older, newer, pgDump Install, err error) {
 	}
 	return
 }
+
+// Newest gives the newest install that a server can be started from. If there is
+// none on the machine, it is fetched.
+func Newest(ctx context.Context, cache string, log *slog.Logger) (Install, error) {
+	installs, err := FindPostgres(ctx, cache)
+	if err != nil {
+		return Install{}, err
+	}
+	usable, closed := startable(installs)
+	if len(usable) == 0 {
+		if installs, err = FetchPostgres(ctx, cache, log); err != nil {
+			return Install{}, err
+		}
+		usable, closed = startable(installs)
+	}
+	if len(usable) == 0 {
+		none := fault.New(fault.Failed, "find PostgreSQL: there is none here", "install PostgreSQL, or name its bin directory in EVAC_POSTGRES_BIN")
+		return Install{}, errors.Join(append([]error{none}, closed...)...)
+	}
+	return usable[len(usable)-1], nil
+}
