@@ -73,7 +73,7 @@ func (n *night) run(k kill, args ...string) ended {
 	}
 	defer cancel()
 	cmd := n.command(ctx, args...)
-	cmd.Env = append(cmd.Env, "EVAC_TORTURE_COMMIT="+k.commit)
+	cmd.Env = append(cmd.Env, "EVAC_TORTURE_COMMIT="+k.commit, fmt.Sprintf("EVAC_TORTURE_WRITE=%d", k.write))
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -101,10 +101,11 @@ func (n *night) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// kill says when a process dies: at its Nth commit ("7,before"), or after a
-// time. The zero kill lets it live.
+// kill says when a process dies: at its Nth commit ("7,before"), at the Nth
+// write of a salvage, or after a time. The zero kill lets it live.
 type kill struct {
 	commit string
+	write  int
 	after  time.Duration
 }
 

@@ -39,6 +39,7 @@ func createPart(name string) (*part, error) {
 }
 
 func (p *part) Write(b []byte) (int, error) {
+	killpoint()
 	n, err := p.file.Write(b)
 	p.hash.Write(b[:n])
 	p.size += int64(n)
@@ -49,12 +50,15 @@ func (p *part) Write(b []byte) (int, error) {
 func (p *part) finish() (*File, error) {
 	f := p.file
 	p.file = nil
+	killpoint()
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return nil, fmt.Errorf("write %q: %w", p.name, err)
 	}
+	killpoint()
 	if err := os.Rename(f.Name(), p.name); err != nil {
 		return nil, err
 	}
+	killpoint()
 	return &File{Bytes: p.size, SHA256: hex.EncodeToString(p.hash.Sum(nil))}, syncDir(filepath.Dir(p.name))
 }
 

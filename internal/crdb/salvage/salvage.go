@@ -3,11 +3,15 @@ package salvage
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"runtime"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"github.com/evac-io/evac/internal/fault"
 )
 
 // Progress hears of work that is done, in stored bytes.
@@ -40,42 +44,75 @@ func (c *Cluster) run(ctx context.Context, p *Plan, dir string, opt Options, pro
 	if err != nil {
 		return nil, err
 	}
-	s, done, err := openState(dir, plan, p)
+	s, err := openState(dir, plan, p)
 	if err != nil {
-		return nil, err
+		return nil, noRoom(dir, err)
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	results := make([]Result, len(p.Tasks))
+	w := &work{Cluster: c, Plan: p, Options: opt, state: s, dir: dir, progress: progress}
+	results, err := w.all(ctx)
+	if err != nil {
+		return nil, noRoom(dir, err)
+	}
+	rep, err := c.Merge(ctx, p, results, dir, opt)
+	return rep, noRoom(dir, err)
+}
+
+// noRoom says what to do about a full disk.
+func noRoom(dir string, err error) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return fault.Wrap(fault.Failed, "the disk is full", err, fmt.Sprintf("free space on the file system of %s: the same command goes on where it stopped", dir))
+	}
+	return err
+}
+
+// work is all tasks of one call.
+type work struct {
+	*Cluster
+	*Plan
+	Options
+	state    *state
+	dir      string
+	mu       sync.Mutex // of progress
+	progress Progress
+}
+
+// all does the tasks and gives their results in the order of the plan.
+func (w *work) all(ctx context.Context) ([]Result, error) {
+	results := make([]Result, len(w.Tasks))
 	g, working := errgroup.WithContext(ctx)
-	jobs := opt.Jobs
+	jobs := w.Jobs
 	if jobs <= 0 {
 		jobs = runtime.GOMAXPROCS(0)
 	}
 	g.SetLimit(jobs)
-	var mu sync.Mutex
-	for _, task := range p.Tasks {
-		if r, ok := done[task.ID]; ok {
-			results[task.ID] = r
-			progress(task.Bytes)
-			continue
-		}
-		g.Go(func() error {
+	for _, task := range w.Tasks {
+		g.Go(func() (err error) {
 			if working.Err() != nil {
 				return working.Err()
 			}
-			r, err := c.Do(working, p, task, dir, opt.Null)
-			if err != nil {
+			if results[task.ID], err = w.one(working, task); err != nil {
 				return err
 			}
-			results[task.ID] = r
-			mu.Lock()
-			progress(task.Bytes)
-			mu.Unlock()
-			return s.add(r)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.progress(task.Bytes)
+			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
+	return results, g.Wait()
+}
+
+// one does a task, unless an earlier call did and its files are as they were.
+func (w *work) one(ctx context.Context, task Task) (Result, error) {
+	if r, ok := w.state.done[task.ID]; ok {
+		if whole, err := intact(w.dir, task, r); whole || err != nil {
+			return r, err
+		}
 	}
-	return c.Merge(ctx, p, results, dir, opt)
+	r, err := w.Do(ctx, w.Plan, task, w.dir, w.Null)
+	if err != nil {
+		return r, err
+	}
+	return r, w.state.add(r)
 }

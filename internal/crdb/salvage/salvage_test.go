@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
 
 	"github.com/evac-io/evac/internal/crdb/store"
 	"github.com/evac-io/evac/internal/fault"
@@ -289,5 +290,43 @@ func TestParseMoment(t *testing.T) {
 		if got, err := ParseMoment(text); fault.Code(err) != 10 {
 			t.Errorf("%q is %s, %v", text, got, err)
 		}
+	}
+}
+
+// TestState cuts the state off within its last lines, as a loss of power does, and
+// lets a second salvage come into the same folder.
+func TestState(t *testing.T) {
+	stores, dir := fixture(t, "tiny"), filepath.Join(t.TempDir(), "out")
+	again := func() {
+		t.Helper()
+		if _, err := Run(t.Context(), stores, dir, Options{}, func(int64) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again()
+	want, name := sums(t, dir), filepath.Join(dir, stateName)
+	for _, cut := range []int64{1, 40, 700, 3000} {
+		info, err := os.Stat(name)
+		if err == nil {
+			err = os.Truncate(name, info.Size()-cut)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		again()
+		if diff := cmp.Diff(want, sums(t, dir)); diff != "" {
+			t.Errorf("cut by %d: %s", cut, diff)
+		}
+	}
+	f, err := os.Open(name)
+	if err == nil {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := Run(t.Context(), stores, dir, Options{}, func(int64) {}); fault.Code(err) != 11 {
+		t.Errorf("beside another salvage: %v", err)
 	}
 }

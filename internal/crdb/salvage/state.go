@@ -13,6 +13,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/evac-io/evac/internal/fault"
 )
 
@@ -25,10 +27,12 @@ type head struct {
 	Plan string `json:"plan"` // hash of the stores, the options and the tasks
 }
 
-// state is the open file.
+// state is the open file, locked against other processes until it is closed or
+// this one dies.
 type state struct {
 	mu   sync.Mutex
 	file *os.File
+	done map[int]Result // by earlier calls
 }
 
 // planHash is what two salvages must have in common to go on with each other.
@@ -45,37 +49,42 @@ func (c *Cluster) planHash(p *Plan, null string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), errors.Join(errs...)
 }
 
-// openState opens the state of the output folder, and gives the results of tasks
-// whose files are still as they were written.
-func openState(dir, plan string, p *Plan) (_ *state, done map[int]Result, err error) {
+// openState opens the state of the output folder, or begins it.
+func openState(dir, plan string, p *Plan) (_ *state, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	name := filepath.Join(dir, stateName)
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		s, err := newState(name, plan)
-		return s, map[int]Result{}, err
+		if err = newState(name, plan); err == nil {
+			f, err = os.OpenFile(name, os.O_RDWR, 0)
+		}
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.Close())
 		}
 	}()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, fault.New(fault.Busy, fmt.Sprintf("another salvage writes into folder %q", dir), "wait for it, or name another folder with --out")
+	} else if err != nil {
+		return nil, fmt.Errorf("lock %q: %w", name, err)
+	}
 	done, end, err := readState(f, dir, plan, p)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := f.Truncate(end); err != nil { // a line that was cut off
-		return nil, nil, err
+		return nil, err
 	}
 	if _, err := f.Seek(end, io.SeekStart); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return &state{file: f}, done, nil
+	return &state{file: f, done: done}, nil
 }
 
 // Refuse refuses a folder for the output that holds something else than a
@@ -102,16 +111,12 @@ func Refuse(evidence []string, dir string, opt Options) error {
 }
 
 // newState begins a salvage.
-func newState(name, plan string) (*state, error) {
+func newState(name, plan string) error {
 	line, err := json.Marshal(head{Plan: plan})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := writeFile(name, append(line, '\n')); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
-	return &state{file: f}, err
+	return writeFile(name, append(line, '\n'))
 }
 
 // readState reads the results, and where the last whole line ends.
@@ -130,14 +135,7 @@ func readState(f io.Reader, dir, plan string, p *Plan) (done map[int]Result, end
 		if err != nil || json.Unmarshal(line, &r) != nil || r.Task < 0 || r.Task >= len(p.Tasks) {
 			return done, end, nil
 		}
-		end += int64(len(line))
-		whole, err := intact(dir, p.Tasks[r.Task], r)
-		if err != nil {
-			return nil, 0, err
-		}
-		if whole {
-			done[r.Task] = r
-		}
+		done[r.Task], end = r, end+int64(len(line))
 	}
 }
 
@@ -163,9 +161,11 @@ func (s *state) add(r Result) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	killpoint()
 	if _, err := s.file.Write(append(line, '\n')); err != nil {
 		return err
 	}
+	killpoint()
 	return s.file.Sync()
 }
 

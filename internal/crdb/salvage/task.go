@@ -93,8 +93,10 @@ func (c *Cluster) attempt(ctx context.Context, d *rows.Decoder, task Task, dir, 
 	}
 	defer func() { err = errors.Join(err, out.discard()) }()
 	bad := &lazyPart{name: doubtfulName(name)}
-	if err := os.Remove(bad.name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	for _, left := range []string{bad.name, bad.name + ".tmp"} { // by an attempt that was cut off
+		if err := os.Remove(left); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 	}
 	defer func() { err = errors.Join(err, bad.discard()) }()
 	doubtful := &onDemand{CSV: rows.NewDoubtfulCSV(bad, null)}
