@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: demo test build release lint torture matrix-postgres bench-conduct bench-memory bench-postgres bench-verify bench-warm docs clean prepare unit
+.PHONY: demo test build release lint torture torture-salvage matrix-postgres bench-conduct bench-memory bench-postgres bench-verify bench-warm docs clean prepare unit
 
 demo: build ## a whole moving night on real servers of this machine
 	./bin/evac demo move
@@ -39,6 +39,10 @@ matrix-postgres: ## moves everything between all majors from 9.4 to 18
 torture-postgres: ## moves databases while evac, servers, network and disks fail, at hundreds of instants
 	@dir=$$(scripts/fast-tmp) && trap 'rm -rf "$$dir"' EXIT && set -x && TMPDIR="$$dir" \
 	go test -count=1 -timeout 90m -tags torture -run 'TestPostgres' -v ./internal/torture -full
+
+torture-salvage: ## kills salvages and loads at random instants and at their writes
+	@dir=$$(scripts/fast-tmp) && trap 'rm -rf "$$dir"' EXIT && set -x && TMPDIR="$$dir" \
+	go test -count=1 -timeout 60m -tags torture -run 'TestSalvage' -v ./internal/torture -full
 
 bench-postgres: ## a database copied, beside pg_dump and pgcopydb (half an hour)
 	scripts/bench-postgres
