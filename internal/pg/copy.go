@@ -47,6 +47,9 @@ type CopyOptions struct {
 	// that is killed can go on with it although the source is written to.
 	Hold     func(context.Context, secret.DSN, *HeldSnapshot) (HeldSnapshot, error)
 	Progress Progress
+	// roled, if set, is called when the roles stand, and no table yet; own is the
+	// copy's one session on the target.
+	roled func(ctx context.Context, own uint32) error
 	// State is what an earlier call with this token saved last.
 	State CopyState
 	// Save keeps the state; it returns when it is safe on disk.

@@ -59,14 +59,17 @@ func missingTablespaces(ctx context.Context, source, target *pgx.Conn) ([]string
 }
 
 func (c *copier) makeGlobals(ctx context.Context) error {
-	if made, err := done(ctx, c.target.conn, rolesMade); made || err != nil {
+	made, err := done(ctx, c.target.conn, rolesMade)
+	if err == nil && !made {
+		var g globals
+		if g, err = readGlobals(ctx, c.source.conn, c.sourceVersion); err == nil {
+			err = c.target.applyGlobals(ctx, g)
+		}
+	}
+	if err != nil || c.roled == nil {
 		return err
 	}
-	g, err := readGlobals(ctx, c.source.conn, c.sourceVersion)
-	if err != nil {
-		return err
-	}
-	return c.target.applyGlobals(ctx, g)
+	return c.roled(ctx, c.target.conn.PgConn().PID())
 }
 
 func (c *copier) makeBefore(ctx context.Context, entries []entry) error {

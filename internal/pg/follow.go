@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/evac-io/evac/internal/fault"
 	"github.com/evac-io/evac/internal/secret"
@@ -14,8 +15,9 @@ import (
 // A follower is a copy that goes on receiving what is written to its source,
 // by logical replication. A slot on the source gives the moment at which the
 // copy is taken and keeps what comes after it; a subscription on the target
-// takes it from there. Until it is switched to, the follower is read-only by
-// default, so that nobody writes to it by mistake.
+// takes it from there. Before the first table stands and until it is switched
+// to, the follower is read-only by default, so that nobody writes to it by
+// mistake: a copy that starts over, and undo, keep nothing that others wrote.
 
 // FollowOptions say what follows what, and how.
 type FollowOptions struct {
@@ -54,6 +56,9 @@ type FollowState struct {
 	// Opens are the settings by which the target is closed to writers, with
 	// their old values.
 	Opens []FreezeChange `json:"opens,omitempty"`
+	// ClosedAt is when the last session that could write there by default had
+	// ended, by the target's clock; zero: not yet.
+	ClosedAt time.Time `json:"closed_at,omitzero"`
 	// Caught tells that the target has caught up once: it may be switched to.
 	Caught bool `json:"caught,omitempty"`
 }
@@ -179,7 +184,7 @@ func (f *follower) stands(ctx context.Context) error {
 	return f.drop(ctx)
 }
 
-// subscribe closes the target to writers and lets it follow.
+// subscribe lets the target follow.
 func (f *follower) subscribe(ctx context.Context) error {
 	there, err := f.stream.subscribed(ctx)
 	if err != nil || there {

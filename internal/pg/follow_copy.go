@@ -19,6 +19,9 @@ func (f *follower) fill(ctx context.Context) (err error) {
 		}
 		o.State = f.State.Copy
 	}
+	// Then it has refused what it refuses, a database that is somebody's above
+	// all, and has the roles, which may have defaults of their own.
+	o.roled = func(ctx context.Context, own uint32) error { return f.closeWriters(ctx, own) }
 	still, err := f.stillHeld(ctx)
 	if err != nil {
 		return err

@@ -30,31 +30,23 @@ func UndoFollow(ctx context.Context, o FollowOptions) (err error) {
 		return fault.New(fault.Failed, op+": the target was switched to and has not come home: what was written there would be lost",
 			"undo the switch first; or skip this step to leave the target as it is and undo the rest")
 	}
-	if err := f.drop(ctx); err != nil {
-		return fault.Wrap(fault.KindOf(err), op, err, "")
-	}
-	if err := f.restoreIdentities(ctx); err != nil {
-		return fmt.Errorf("%s: %w", op, err)
+	for _, part := range []func(context.Context) error{f.drop, f.openWriters, f.restoreIdentities} {
+		if err := part(ctx); err != nil {
+			return fault.Wrap(fault.KindOf(err), op, err, "")
+		}
 	}
 	f.State = FollowState{}
 	return f.save(ctx)
 }
 
-// drop takes the stream down and empties the target. Nothing is lost with it:
-// a follower has only what its source has.
+// drop takes the stream down and empties the target, which stays closed to
+// writers. Nothing is lost with it: a follower has only what its source has.
 func (f *follower) drop(ctx context.Context) error {
 	if f.State.Caught { // from here on a missing subscription is no switch
 		f.State.Caught = false
 		if err := f.save(ctx); err != nil {
 			return err
 		}
-	}
-	z, err := f.stream.subscriber.freezer(ctx)
-	if err != nil {
-		return err
-	}
-	if err := alterAll(ctx, z, f.State.Opens, func(c FreezeChange) string { return c.Old }); err != nil {
-		return err
 	}
 	if err := f.stream.dismantle(ctx); err != nil {
 		return err
@@ -64,6 +56,6 @@ func (f *follower) drop(ctx context.Context) error {
 	if err := UndoCopy(ctx, o); err != nil {
 		return err
 	}
-	f.State.Copy, f.State.Opens = CopyState{}, nil
+	f.State.Copy = CopyState{}
 	return nil
 }

@@ -36,6 +36,11 @@ type FreezeOptions struct {
 	ClosedAt time.Time
 	// Change is told of a setting before it is changed.
 	Change func(context.Context, FreezeChange) error
+	// Own are the server processes of sessions that are not ended.
+	Own []uint32
+	// Spared is told of a session that the user may not end; without it that is
+	// an error. It may be told again.
+	Spared func(Session)
 	// Closed is told when every session from before the freeze has ended.
 	Closed func(ctx context.Context, at time.Time) error
 	// Note says in a few words what goes on.

@@ -112,20 +112,28 @@ func (f *freezer) endSessions(ctx context.Context, closedAt time.Time, o FreezeO
 	return len(ended), o.Closed(ctx, closedAt)
 }
 
-// terminate tells the stale sessions to end and lists them.
+// terminate tells the stale sessions to end and lists them, without those that
+// are spared.
 func (f *freezer) terminate(ctx context.Context, closedAt time.Time, o FreezeOptions) ([]Session, error) {
 	stale, err := f.sessions(ctx, ` and ((a.backend_start <= $1) is not false or a.usename = any ($3) or $2 and not (
-		select r.rolsuper from pg_catalog.pg_roles r where r.oid = a.usesysid))`, closedAt, o.Strict, o.Refuse)
+		select r.rolsuper from pg_catalog.pg_roles r where r.oid = a.usesysid)) and a.pid <> all (coalesce($4::int8[], '{}'))`, closedAt, o.Strict, o.Refuse, o.Own)
 	if err != nil {
 		return nil, err
 	}
+	ending := stale[:0]
 	for _, s := range stale {
 		// A session that has just ended answers false, which is as good.
-		if _, err := f.conn.Exec(ctx, "select pg_terminate_backend($1)", s.PID); err != nil {
+		_, err := f.conn.Exec(ctx, "select pg_terminate_backend($1)", s.PID)
+		switch {
+		case err == nil:
+			ending = append(ending, s)
+		case o.Spared != nil && sqlState(err) == insufficientPrivilege:
+			o.Spared(s)
+		default:
 			return nil, fault.Wrap(fault.Denied, "end session of "+s.String(), err, "connect as a superuser, or: grant pg_signal_backend to the user")
 		}
 	}
-	return stale, nil
+	return ending, nil
 }
 
 // endReaders ends the sessions that began under a freeze, as far as the user may.

@@ -16,7 +16,8 @@ const databaseSet = "database set"
 
 // database is what belongs to a database itself and a dump of its contents
 // leaves behind. Its connection limit is left out, and so is
-// default_transaction_read_only: by these a frozen source refuses writes.
+// default_transaction_read_only: by these a frozen source refuses writes, and a
+// target that is being made to follow.
 type database struct {
 	Name    string
 	Owner   string
@@ -70,6 +71,7 @@ func readDatabase(ctx context.Context, conn *pgx.Conn) (database, error) {
 	if err != nil {
 		return d, err
 	}
+	d.Settings = slices.DeleteFunc(d.Settings, roleConfig.ofFreeze)
 	rows, err = conn.Query(ctx, "select l.provider, l.label from pg_catalog.pg_shseclabel l join pg_catalog.pg_database d on d.oid = l.objoid where l.classoid = 'pg_catalog.pg_database'::regclass and d.datname = current_database() order by 1")
 	if err != nil {
 		return d, err
@@ -148,9 +150,7 @@ func setDatabase(old, from database) []string {
 		sql = append(sql, l.is(on, Literal(l.Text)))
 	}
 	for _, c := range from.Settings {
-		if !c.ofFreeze() {
-			sql = append(sql, setConfig(c.alter(old.Name), c.Config))
-		}
+		sql = append(sql, setConfig(c.alter(old.Name), c.Config))
 	}
 	return sql
 }
@@ -169,9 +169,7 @@ func undoDatabase(old, from database) string {
 	}
 	sql = append(sql, "comment on "+on+" is "+comment)
 	for _, c := range from.Settings {
-		if !c.ofFreeze() {
-			sql = append(sql, resetConfig(c.alter(old.Name), c.Config))
-		}
+		sql = append(sql, resetConfig(c.alter(old.Name), c.Config))
 	}
 	for _, c := range old.Settings {
 		sql = append(sql, setConfig(c.alter(old.Name), c.Config))
@@ -187,5 +185,5 @@ func undoDatabase(old, from database) string {
 	return strings.Join(sql, "; ")
 }
 
-// ofFreeze tells whether a freeze of the source uses the setting.
+// ofFreeze tells whether a freeze uses the setting.
 func (c roleConfig) ofFreeze() bool { return strings.HasPrefix(c.Config, readOnlySetting+"=") }

@@ -33,8 +33,10 @@ Copies the database while users go on working, as postgres_copy does, and then l
 the target within moments. The step ends when the target is less than ` + "`max_lag`" + ` behind, and the target goes on following. What is left for the night
 is postgres_freeze and postgres_switch, which take seconds, whatever the size.
 
-On the source it makes a publication and a replication slot, on the target a subscription, all called evac_follow_…, and it makes the target read-only by
-default until the switch, so that nobody writes there by mistake.
+On the source it makes a publication and a replication slot, on the target a subscription, all called evac_follow_…. Before the first table stands on the
+target it makes that read-only by default and ends the sessions that are connected there, and so it stays until the switch or undo: clients that fail over to it
+meanwhile are refused, and lose nothing. Sessions that the user may not end are named. Who sets a transaction to read write by hand is not stopped: what
+is written so is not kept when a copy starts over, nor by undo.
 
 **What it needs.** Source from PostgreSQL 10 on with ` + "`wal_level = logical`" + `, a free slot and two senders; a user who owns the tables and may replicate
 (` + "`alter role … replication`" + `; on RDS ` + "`grant rds_replication to …`" + `). On the target the owner of the database, who may subscribe (from 16 on
@@ -55,8 +57,8 @@ not replicate TRUNCATE: a table that was truncated there is refused at the switc
 the slot at once, and begins again when it is run again. Only the server itself can watch while evac does not: max_slot_wal_keep_size (13 and later).
 
 Cut off at any instant, the same step goes on. While the copy runs, a process of its own holds the slot's moment on the source, and for an hour
-after a kill; a copy that was cut off for longer starts over, unless the source is unwritten since. **Let nobody write to the target while it is copied**:
-it is closed to writers only when the copy is complete, and a copy that starts over does not keep what others wrote there. Undo drops exactly what was made, and empties the target. It refuses if the target was switched to and has not come home.
+after a kill; a copy that was cut off for longer starts over, unless the source is unwritten since. Undo drops exactly what was made, empties the target, and then opens it
+as it was. It refuses if the target was switched to and has not come home.
 `
 
 // Follow is the kind postgres_follow.
@@ -108,7 +110,7 @@ func (f *Follow) plan(seen pg.FollowSurvey) step.Plan {
 	}
 	plan.Action("copy", "%s holds everything that %s holds", f.To, f.From)
 	plan.Action("follow", "%s receives whatever is written to %s, by a publication and a slot there and a subscription here", f.To, f.From)
-	plan.Action("read-only", "%s is read-only by default until it is switched to", f.To)
+	plan.Action("read-only", "%s is read-only by default from before its first table on until it is switched to; sessions that are connected there are ended", f.To)
 	if f.Identity == fullIdentity {
 		plan.Action("identity", "tables without a key are followed by whole rows")
 	}
