@@ -160,9 +160,12 @@ func TestOldVersions(t *testing.T) {
 // whole checks that every file is there and is the one that was written.
 func whole(t *testing.T, b *Backup) {
 	t.Helper()
-	damage, err := b.Verify(context.Background())
-	if err != nil || len(damage) > 0 {
-		t.Errorf("verify: %v, %v", damage, err)
+	proof, err := b.Verify(context.Background(), 0)
+	if err != nil || len(proof.Damage) > 0 || proof.Files == 0 || proof.Hashed != proof.Files {
+		t.Errorf("verify: %+v, %v", proof, err)
+	}
+	if counts := b.Layers()[0].Build != "v1.0.7"; (proof.Counted == proof.Files) != counts {
+		t.Errorf("%d of %d files are counted", proof.Counted, proof.Files)
 	}
 	for _, l := range b.Layers() {
 		for _, f := range l.Files {

@@ -68,6 +68,19 @@ func discover(root fs.FS, subdir string) ([]found, error) {
 	return layers, nil
 }
 
+// Is says whether a folder holds a backup, a collection of them or a locality's
+// part of one, though it be one that Open refuses.
+func Is(root fs.FS) bool {
+	if _, ok := manifestIn(root, "."); ok {
+		return true
+	}
+	if newest, err := newestIn(root); err == nil && newest != "" {
+		return true
+	}
+	parts, err := fs.Glob(root, "BACKUP_PART*") // of a locality
+	return err == nil && len(parts) > 0 || refuseWithout(root, ".") != nil
+}
+
 // manifestIn is the name of the newest form of manifest that a folder has.
 func manifestIn(root fs.FS, dir string) (string, bool) {
 	for _, name := range manifestNames {

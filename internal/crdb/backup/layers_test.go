@@ -258,7 +258,7 @@ func TestMissingTable(t *testing.T) {
 	if err := it.Close(); err != nil {
 		t.Error(err)
 	}
-	if lost, err := b.Verify(context.Background()); err != nil || len(lost) != 1 {
+	if lost, err := b.Verify(context.Background(), 1); err != nil || len(lost.Damage) != 1 {
 		t.Errorf("verify: %v, %v", lost, err)
 	}
 }

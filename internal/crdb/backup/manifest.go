@@ -47,14 +47,15 @@ const (
 
 // File is one exported table, or a stretch of one.
 type File struct {
-	Span         keys.Span
-	Path         string // relative to the layer's folder
-	SHA512       []byte // of the whole file; written up to 20.1
-	DataSize     int64  // of keys and values, before compression
-	Stored       int64  // about how many bytes of the file it has; 0 if that is not said
-	Rows         int64
-	IndexEntries int64
-	Locality     string // of the partition that has the file; empty: the layer's own folder
+	Span          keys.Span
+	Path          string // relative to the layer's folder
+	SHA512        []byte // of the whole file; written up to 20.1
+	DataSize      int64  // of keys and values, before compression
+	Stored        int64  // about how many bytes of the file it has; 0 if that is not said
+	Rows          int64
+	IndexEntries  int64
+	SystemRecords int64  // of the database's own tables, which up to 20.1 are counted apart
+	Locality      string // of the partition that has the file; empty: the layer's own folder
 }
 
 // Descriptor is a version of a descriptor.
@@ -100,7 +101,9 @@ func (m *Manifest) field(f wire.Field) (err error) {
 	case 11:
 		m.Build, err = text(f.Data, 2)
 	case 12:
-		_, m.Rows, m.IndexEntries, err = parseCounts(f.Data)
+		var n File
+		err = n.counts(f.Data)
+		m.Rows, m.IndexEntries = n.Rows, n.IndexEntries
 	case 13:
 		m.Revisions = f.Int == 1
 	case 15:
@@ -153,7 +156,7 @@ func parseFile(msg []byte) (file File, err error) {
 		case 4:
 			file.SHA512 = f.Data
 		case 6:
-			file.DataSize, file.Rows, file.IndexEntries, err = parseCounts(f.Data)
+			err = file.counts(f.Data)
 		case 9:
 			file.Locality = string(f.Data)
 		case 11:
@@ -164,20 +167,21 @@ func parseFile(msg []byte) (file File, err error) {
 	return file, err
 }
 
-// parseCounts decodes a RowCount.
-func parseCounts(msg []byte) (size, rows, entries int64, err error) {
-	err = wire.Each(msg, func(f wire.Field) error {
+// counts decodes a RowCount.
+func (file *File) counts(msg []byte) error {
+	return wire.Each(msg, func(f wire.Field) error {
 		switch f.Num {
 		case 1:
-			size = int64(f.Int)
+			file.DataSize = int64(f.Int)
 		case 2:
-			rows = int64(f.Int)
+			file.Rows = int64(f.Int)
 		case 3:
-			entries = int64(f.Int)
+			file.IndexEntries = int64(f.Int)
+		case 4:
+			file.SystemRecords = int64(f.Int)
 		}
 		return nil
 	})
-	return size, rows, entries, err
 }
 
 func appendSpan(list []keys.Span, msg []byte) ([]keys.Span, error) {

@@ -1,9 +1,7 @@
 package backup
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha512"
 	"errors"
 	"fmt"
 	"io"
@@ -114,37 +112,3 @@ func (t *lostTable) SeekGE([]byte)           {}
 func (t *lostTable) Err() error              { return nil }
 func (t *lostTable) Damage() []engine.Damage { return []engine.Damage{t.damage} }
 func (t *lostTable) Close() error            { return nil }
-
-// Verify reads every table whose SHA-512 the manifest holds (releases up to 20.1)
-// and compares; what differs or is missing is damage.
-func (b *Backup) Verify(ctx context.Context) ([]engine.Damage, error) {
-	var out []engine.Damage
-	for _, p := range b.parts {
-		if err := ctx.Err(); err != nil {
-			return out, err
-		}
-		if why := b.differs(p); why != "" {
-			out = append(out, b.lost(p, keys.Span{}, why))
-		}
-	}
-	return out, nil
-}
-
-func (b *Backup) differs(p part) string {
-	f, err := b.openData(p.layer, p.file.Path)
-	if err != nil {
-		return err.Error()
-	}
-	defer f.Close()
-	if len(p.file.SHA512) == 0 {
-		return ""
-	}
-	h := sha512.New()
-	if _, err := io.Copy(h, io.NewSectionReader(f, 0, f.size)); err != nil {
-		return err.Error()
-	}
-	if !bytes.Equal(h.Sum(nil), p.file.SHA512) {
-		return "the file is not the one that was written: its SHA-512 differs from the manifest's"
-	}
-	return ""
-}

@@ -16,7 +16,10 @@ import (
 // Merge adds up what the tasks found, holds the indexes against the rows, proves
 // what rests on the log alone, and writes schema and report.
 func (c *Cluster) Merge(ctx context.Context, p *Plan, results []Result, dir string, opt Options) (*Report, error) {
-	rep := c.newReport(p, opt)
+	rep := c.newReport(p)
+	if err := c.proveBackup(ctx, p, rep, opt); err != nil {
+		return nil, err
+	}
 	again, err := c.prove(ctx, results)
 	if err != nil {
 		return nil, err
@@ -46,6 +49,9 @@ func (c *Cluster) Merge(ctx context.Context, p *Plan, results []Result, dir stri
 // them again so that all their damage is known. It says which they are.
 func (c *Cluster) prove(ctx context.Context, results []Result) (map[uint64]bool, error) {
 	again := map[uint64]bool{}
+	if c.Backup != nil {
+		return again, nil
+	}
 	for _, r := range results {
 		for _, s := range r.Rests {
 			if s.Store == 0 || s.Doubt != "" {
@@ -120,7 +126,7 @@ func (c *Cluster) mergeTable(ctx context.Context, p *Plan, t *catalog.Table, res
 
 // settled is what the keys of a task rest on, now that ranges were proved.
 func (c *Cluster) settled(task Task, rests []Rest, again map[uint64]bool) ([]Rest, error) {
-	if !slices.ContainsFunc(rests, func(r Rest) bool { return again[r.Range] }) {
+	if c.Backup == nil && !slices.ContainsFunc(rests, func(r Rest) bool { return again[r.Range] }) {
 		return rests, nil
 	}
 	return c.rests(keys.Span(task.Span))
@@ -164,7 +170,7 @@ func (c *Cluster) headcount(ctx context.Context, d *rows.Decoder, ix *rows.Index
 
 // mergeDamage gathers the damage that any task or the survey met, each once.
 func (c *Cluster) mergeDamage(rep *Report, results []Result) {
-	all := c.Map.Damage()
+	all := c.damage()
 	for _, r := range results {
 		all = append(all, r.Damage...)
 	}

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
+	"github.com/evac-io/evac/internal/crdb/backup"
 	"github.com/evac-io/evac/internal/crdb/catalog"
+	"github.com/evac-io/evac/internal/crdb/engine"
 	"github.com/evac-io/evac/internal/crdb/keys"
 	"github.com/evac-io/evac/internal/crdb/mvcc"
 	"github.com/evac-io/evac/internal/crdb/ranges"
@@ -30,10 +33,11 @@ type Options struct {
 // defaultMemory is what --memory is without being given.
 const defaultMemory = 2 << 30
 
-// Cluster is what the stores hold, surveyed, with its schema.
+// Cluster is what the stores or a backup hold, surveyed, with its schema.
 type Cluster struct {
 	Stores  []*store.Store
-	Map     *ranges.Map
+	Map     *ranges.Map    // nil for a backup
+	Backup  *backup.Backup // nil for stores
 	Catalog *catalog.Catalog
 	Doubts  []string // about the schema
 
@@ -41,9 +45,14 @@ type Cluster struct {
 	read []keys.Span // where the schema was read
 
 	scratch string // a folder that goes when the cluster is closed
+
+	outcomes *mvcc.Outcomes // of a backup
+	mu       sync.Mutex
+	met      []engine.Damage // of a backup, as far as it was read
 }
 
-// Open opens stores, or archives of them, which are only read, and surveys them.
+// Open opens stores or the folders of a backup, or archives of them, which are
+// only read, and surveys them.
 func Open(ctx context.Context, names []string, opt Options) (_ *Cluster, err error) {
 	c := &Cluster{asOf: opt.AsOf}
 	defer func() {
@@ -60,6 +69,11 @@ func Open(ctx context.Context, names []string, opt Options) (_ *Cluster, err err
 	inputs, err := c.inputs(ctx, names, opt)
 	if err != nil {
 		return c, err
+	}
+	if isBackup, err := c.isBackup(inputs); err != nil {
+		return c, err
+	} else if isBackup {
+		return c, c.openBackup(ctx, inputs)
 	}
 	var sources []*ranges.Source
 	for _, in := range inputs {
@@ -104,8 +118,29 @@ func (c *Cluster) sameCluster() error {
 	return nil
 }
 
-// Reader reads all ranges at the chosen moment.
-func (c *Cluster) Reader() *mvcc.Reader { return c.Map.Reader(c.asOf) }
+// View is the newest state of all keys, or of a backup all that it has.
+func (c *Cluster) View() engine.View {
+	if c.Backup != nil {
+		return c.Backup.View()
+	}
+	return c.Map.View()
+}
+
+// Reader reads all keys at the chosen moment.
+func (c *Cluster) Reader() *mvcc.Reader {
+	if c.Backup != nil {
+		return mvcc.NewReader(c.Backup.View(), c.outcomes, c.asOf)
+	}
+	return c.Map.Reader(c.asOf)
+}
+
+// closed ends a walk of a reader, and says what ended it too early.
+func (c *Cluster) closed(it *mvcc.Iter) error {
+	if c.Backup != nil {
+		c.meet(it.Damage())
+	}
+	return errors.Join(it.Err(), it.Close())
+}
 
 // Close closes the stores.
 func (c *Cluster) Close() error {

@@ -22,7 +22,7 @@ func (c *Cluster) sequences(rep *Report) error {
 		for {
 			it := c.Reader().Iter(rows.SequenceSpan(t))
 			value, ok, err := rows.ReadSequence(t, it)
-			if again := errors.Join(it.Err(), it.Close()); errors.Is(again, ranges.ErrReadAgain) {
+			if again := c.closed(it); errors.Is(again, ranges.ErrReadAgain) {
 				continue
 			} else if again != nil {
 				return again

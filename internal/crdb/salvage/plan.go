@@ -63,7 +63,7 @@ func (c *Cluster) Plan(ctx context.Context, wanted []string) (*Plan, error) {
 			p.Left = append(p.Left, fmt.Sprintf("the rows of table %q lie elsewhere", name))
 			continue
 		}
-		if err := p.add(c.Map.View(), t); err != nil {
+		if err := p.add(c.View(), t); err != nil {
 			return nil, err
 		}
 	}

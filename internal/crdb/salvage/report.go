@@ -94,10 +94,10 @@ func (d Damage) compare(o Damage) int {
 }
 
 // newReport begins a report.
-func (c *Cluster) newReport(p *Plan, opt Options) *Report {
+func (c *Cluster) newReport(p *Plan) *Report {
 	rep := &Report{Problems: []string{}, Notes: append([]string{}, p.Left...), Tables: []*Table{}, Sequences: []Sequence{}}
-	if !opt.AsOf.IsZero() {
-		rep.AsOf = opt.AsOf.String()
+	if !c.asOf.IsZero() {
+		rep.AsOf = c.asOf.String()
 	}
 	return rep
 }

@@ -53,7 +53,7 @@ func (c *Cluster) tenants(ctx context.Context) ([]uint64, error) {
 	out := []uint64{1}
 	rest := keys.PrefixSpan([]byte{0xfe})
 	for ctx.Err() == nil {
-		it := c.Map.View().Iter(rest)
+		it := c.View().Iter(rest)
 		var user []byte
 		if it.Next() {
 			key, _, err := keys.Split(it.Key())
@@ -92,7 +92,7 @@ func (c *Cluster) each(ctx context.Context, span keys.Span, begin func(), f func
 		for it.Next() && ctx.Err() == nil {
 			f(it)
 		}
-		err := errors.Join(it.Err(), it.Close(), ctx.Err())
+		err := errors.Join(c.closed(it), ctx.Err())
 		if !errors.Is(err, ranges.ErrReadAgain) {
 			return err
 		}

@@ -43,6 +43,11 @@ func (c *Cluster) planHash(p *Plan, null string) (string, error) {
 	for _, t := range p.Tables {
 		errs = append(errs, e.Encode(FullName(t)), e.Encode(t.Version))
 	}
+	if c.Backup != nil {
+		for _, l := range c.Backup.Layers() {
+			errs = append(errs, e.Encode(l.Dir), e.Encode(l.ID), e.Encode(l.Start), e.Encode(l.End), e.Encode(len(l.Files)))
+		}
+	}
 	for _, s := range c.Stores {
 		errs = append(errs, e.Encode(s.Ident()), e.Encode(s.Facts()))
 	}

@@ -9,9 +9,10 @@ import (
 	"github.com/evac-io/evac/internal/crdb/store"
 )
 
-// Survey is what the stores say of themselves and of each other.
+// Survey is what the stores say of themselves and of each other, or a backup.
 type Survey struct {
 	Cluster      string        `json:"cluster"`
+	Layers       []Layer       `json:"layers,omitempty"` // of a backup
 	Stores       []Store       `json:"stores"`
 	Nodes        []int32       `json:"nodes"`
 	Ranges       []Range       `json:"ranges"`
@@ -75,6 +76,10 @@ func (h Hole) whose() string {
 // Survey says what the stores hold, without reading the rows.
 func (c *Cluster) Survey(ctx context.Context) (*Survey, error) {
 	s := &Survey{Stores: []Store{}, Nodes: []int32{}, Ranges: []Range{}, Holes: []Hole{}, Transactions: []Transaction{}}
+	if c.Backup != nil {
+		c.surveyBackup(s)
+		return s, nil
+	}
 	for _, st := range c.Stores {
 		id := st.Ident()
 		if s.Cluster == "" && id != (store.Ident{}) {
@@ -129,10 +134,12 @@ func (c *Cluster) survey(ctx context.Context, rep *Report, opt Options) error {
 	rep.Survey = *s
 	rep.Damage = met
 	rep.Problems = append(rep.Problems, c.Doubts...)
-	rep.Notes = append(rep.Notes, c.Map.Notes...)
-	for _, o := range c.Map.Overlaps {
-		if o.Ambiguous {
-			rep.problem("ranges %d and %d claim the keys %s, and neither is newer", o.Kept, o.Left, o.Span)
+	if c.Map != nil {
+		rep.Notes = append(rep.Notes, c.Map.Notes...)
+		for _, o := range c.Map.Overlaps {
+			if o.Ambiguous {
+				rep.problem("ranges %d and %d claim the keys %s, and neither is newer", o.Kept, o.Left, o.Span)
+			}
 		}
 	}
 	for _, span := range c.read {
@@ -153,7 +160,7 @@ func (c *Cluster) survey(ctx context.Context, rep *Report, opt Options) error {
 // collected names the ranges whose old versions the garbage collector may have
 // taken, if an older moment was asked for.
 func (c *Cluster) collected(rep *Report, at keys.Timestamp) {
-	if at.IsZero() {
+	if at.IsZero() || c.Map == nil {
 		return
 	}
 	old := map[uint64]bool{}

@@ -31,8 +31,9 @@ type Result struct {
 type Rest struct {
 	Span  Span   `json:"span"`
 	Range uint64 `json:"range"`
-	Store uint64 `json:"store,omitempty"` // 0: the Raft log over what is left
+	Store uint64 `json:"store,omitempty"` // 0: the Raft log over what is left, or a backup
 	Index uint64 `json:"index"`           // of the log: what the keys are the state of
+	Files int    `json:"files,omitempty"` // of a backup, that have keys of the stretch
 	Doubt string `json:"doubt,omitempty"`
 }
 
@@ -59,18 +60,14 @@ func (c *Cluster) Do(ctx context.Context, p *Plan, task Task, dir, null string) 
 		}
 	}
 	span := keys.Span(task.Span)
-	cmp, err := c.Map.Compare(ctx, span)
+	err := c.compare(ctx, span, &res)
 	if err != nil {
 		return res, err
-	}
-	res.Compared, res.Differs = cmp.Compared, cmp.Differing
-	for _, x := range cmp.Differences {
-		res.Unlike = append(res.Unlike, Difference{Range: x.RangeID, Span: Span(x.Span), Entries: x.Entries, Stores: x.Stores})
 	}
 	if res.Rests, err = c.rests(span); err != nil {
 		return res, err
 	}
-	for _, x := range c.Map.Damage() {
+	for _, x := range c.damage() {
 		if x.Span.Overlaps(span) {
 			res.Damage = append(res.Damage, x)
 		}
@@ -78,10 +75,23 @@ func (c *Cluster) Do(ctx context.Context, p *Plan, task Task, dir, null string) 
 	return res, nil
 }
 
+// compare holds the replicas of a span against each other.
+func (c *Cluster) compare(ctx context.Context, span keys.Span, res *Result) error {
+	if c.Backup != nil {
+		return nil
+	}
+	cmp, err := c.Map.Compare(ctx, span)
+	res.Compared, res.Differs = cmp.Compared, cmp.Differing
+	for _, x := range cmp.Differences {
+		res.Unlike = append(res.Unlike, Difference{Range: x.RangeID, Span: Span(x.Span), Entries: x.Entries, Stores: x.Stores})
+	}
+	return err
+}
+
 // attempt reads the keys of a task once.
 func (c *Cluster) attempt(ctx context.Context, d *rows.Decoder, task Task, dir, null string, res *Result) (err error) {
 	it := c.Reader().Iter(keys.Span(task.Span))
-	defer func() { err = errors.Join(err, it.Close()) }()
+	defer func() { err = errors.Join(err, c.closed(it)) }()
 	if task.Index != 0 {
 		res.Rows, err = d.ReadEntries(ctx, task.Index, it)
 		return err
@@ -112,6 +122,9 @@ func (c *Cluster) attempt(ctx context.Context, d *rows.Decoder, task Task, dir, 
 
 // rests says what a span rests on, as far as the damage is known.
 func (c *Cluster) rests(span keys.Span) ([]Rest, error) {
+	if c.Backup != nil {
+		return c.backupRests(span), nil
+	}
 	list, err := c.Map.Provenance(span)
 	if err != nil {
 		return nil, err

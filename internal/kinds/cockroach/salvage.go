@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/evac-io/evac/internal/crdb/salvage"
 	"github.com/evac-io/evac/internal/crdb/store"
@@ -36,6 +37,10 @@ A store may be an archive of one or more, ` + "`.tar`, `.tar.gz` or `.tar.zst`" 
 ` + "`out`" + `, and serves again when the step goes on. With ` + "`copy_to`" + ` all evidence is copied there first, and only the copy is read; the copy goes
 on behind the last whole file. Beside each copy stand its hashes, ` + "`NAME.SHA256SUMS`" + `, for ` + "`sha256sum -c`" + ` from within the copy.
 
+In place of stores, the folder of a BACKUP gives the same files: the full backup or the collection first, then folders of incremental ones and of
+localities that lie elsewhere. Its state is that of its last layer, or of ` + "`as_of`" + ` if it has revision history. What the manifest says of each file is held
+against it: its hash and its counts up to release 20.1, and that it is there; the keys of every table must be among those that the backup was asked for.
+
 Of each range the replica that speaks for it is chosen and brought forward by what the Raft log has and no store had applied, so that no acknowledged
 write is lost; what a transaction left behind counts by the transaction's own record. Where a replica is damaged, others take its place for just those keys.
 
@@ -50,7 +55,7 @@ The same command again goes on where it stopped.
 
 // Salvage is the kind cockroach_salvage.
 type Salvage struct {
-	Stores []string  `evac:"stores,required,args" doc:"store directories of one cluster, each node's, or archives of them"`
+	Stores []string  `evac:"stores,required,args" doc:"store directories of one cluster, each node's, or archives of them; or the folder of a BACKUP"`
 	Out    string    `evac:"out,required,target" doc:"folder for the rows and the report: new, empty, or of the same salvage before"`
 	Table  []string  `evac:"table" doc:"only these tables, \"database.schema.table\"; all but the database's own by default"`
 	AsOf   string    `evac:"as_of" doc:"moment to read at, RFC 3339 or as AS OF SYSTEM TIME takes it; the newest by default"`
@@ -143,6 +148,11 @@ func (s *Salvage) Check(ctx context.Context, env *step.Env) (_ step.Plan, err er
 		Work:    step.Work{Unit: "bytes", Total: p.Bytes},
 	}
 	plan.Action("salvage", "the rows of the stores %s are written to %q", strings.Join(s.Stores, ", "), s.Out)
+	if c.Backup != nil {
+		plan.Summary = fmt.Sprintf("take the rows of %d tables out of a backup", len(p.Tables))
+		plan.Fact("backup", "%d layers, read as of %s", len(c.Backup.Layers()), c.Backup.AsOf().Time().Format(time.RFC3339Nano))
+		return plan, nil
+	}
 	plan.Fact("ranges", "%d, %d stretches of keys that no store has", len(c.Map.Ranges), len(c.Map.Holes))
 	return plan, nil
 }

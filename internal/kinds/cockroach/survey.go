@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -31,14 +32,15 @@ Reads the stores of a CockroachDB cluster whose servers need not run: which stor
 there are and how many bytes each has; which ranges, who speaks for each and why; transactions that were under way; what is damaged; and which keys
 no store has. Rows are not read, and nothing is written into the stores, not even a lock.
 
-A store may be an archive, ` + "`.tar`, `.tar.gz` or `.tar.zst`" + `: it is unpacked first.
+A store may be an archive, ` + "`.tar`, `.tar.gz` or `.tar.zst`" + `: it is unpacked first. In place of stores, the folder of a BACKUP says of which moments
+and tables it is.
 
 The work is short where the stores are whole: only MANIFEST, logs, the records of ranges and the schema are read.
 `
 
 // Survey is the kind cockroach_survey.
 type Survey struct {
-	Stores []string  `evac:"stores,required,args" doc:"store directories of one cluster, each node's, or archives of them"`
+	Stores []string  `evac:"stores,required,args" doc:"store directories of one cluster, each node's, or archives of them; or the folder of a BACKUP"`
 	AsOf   string    `evac:"as_of" doc:"moment of the schema, RFC 3339 or as AS OF SYSTEM TIME takes it; the newest by default"`
 	Memory step.Size `evac:"memory" default:"2GiB" doc:"what the stores may take"`
 
@@ -92,7 +94,7 @@ func (s *Survey) Run(ctx context.Context, env *step.Env, _ step.Plan) (_ step.Ou
 	out := SurveyOutput{Survey: *found, Tables: []SurveyedTable{}}
 	for _, t := range c.Catalog.Tables {
 		if t.HasRows() && !t.System() {
-			out.Tables = append(out.Tables, SurveyedTable{Name: salvage.FullName(t), ID: t.ID, State: t.State.String(), Bytes: c.Map.View().Size(t.TableSpan())})
+			out.Tables = append(out.Tables, SurveyedTable{Name: salvage.FullName(t), ID: t.ID, State: t.State.String(), Bytes: c.View().Size(t.TableSpan())})
 		}
 	}
 	out.Lines = out.text()
@@ -103,6 +105,13 @@ func (s *Survey) Run(ctx context.Context, env *step.Env, _ step.Plan) (_ step.Ou
 func (o *SurveyOutput) text() []string {
 	list := []string{fmt.Sprintf("cluster %s: %d stores, %d ranges, %d tables, %d holes, %d damaged places, %d transactions under way",
 		o.Cluster, len(o.Stores), len(o.Ranges), len(o.Tables), len(o.Holes), len(o.Damage), len(o.Transactions))}
+	for _, l := range o.Layers {
+		kind := "a full backup"
+		if !l.Start.IsZero() {
+			kind = "an incremental backup since " + l.Start.Format(time.RFC3339)
+		}
+		list = append(list, fmt.Sprintf("%s: %s, as of %s: %d files, %s of keys and values, written by %s", l.Dir, kind, l.End.Format(time.RFC3339), l.Files, humanize.IBytes(uint64(l.Bytes)), l.Build))
+	}
 	for _, s := range o.Stores {
 		list = append(list, fmt.Sprintf("store %d of node %d: %s, %d tables, %s, format %d", s.Store, s.Node, s.Name, s.Facts.Tables, humanize.IBytes(uint64(s.Facts.Bytes)), s.Facts.FormatVersion))
 	}
@@ -124,7 +133,7 @@ func (s *Survey) Verify(_ context.Context, _ *step.Env, done step.Done) error {
 	if err := done.Decode(&out); err != nil {
 		return fmt.Errorf("read output of the survey: %w", err)
 	}
-	if len(out.Stores) == 0 {
+	if len(out.Stores)+len(out.Layers) == 0 {
 		return errors.New("the survey saw no store at all")
 	}
 	return nil
