@@ -46,8 +46,9 @@ func copyOut(ctx context.Context, conn *pgx.Conn, sql string, rows taker) (err e
 	if _, err := wire.Conn().Write(query); err != nil {
 		return err
 	}
-	s := copyStream{from: wire.Conn(), rows: rows, buf: make([]byte, copyWindow+headerBytes)}
-	return s.read()
+	from := patiently(ctx, wire.Conn(), wire.Conn())
+	s := copyStream{from: from, rows: rows, buf: make([]byte, copyWindow+headerBytes)}
+	return errors.Join(s.read(), from.close())
 }
 
 // cancelQuery ends what a session does, for nobody will read it.

@@ -84,7 +84,7 @@ func TestCopyOutEndsWithItsContextAndItsTaker(t *testing.T) {
 		t.Errorf("the taker's error came out as %v", err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
-	stop := &cancelled{after: 1000, cancel: func() { cancel(broken) }}
+	stop := &cancelled{after: 5000, cancel: func() { cancel(broken) }}
 	if err := copyOut(ctx, dial(t, db), endless, stop); !errors.Is(err, broken) {
 		t.Errorf("a cancelled context came out as %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -50,7 +51,7 @@ func (r relay) pass(ctx context.Context, read, write string) (sum amount, err er
 	}
 	verdict := make(chan copyEnd, 1)
 	go func() { verdict <- endOfCopy(r.target) }()
-	given, readErr := r.data(ctx, &sum.bytes, verdict)
+	given, readErr := r.patientData(ctx, &sum.bytes, verdict)
 	if readErr != nil && !errors.Is(readErr, errCopyEnded) {
 		return sum, errors.Join(readErr, r.giveUp())
 	}
@@ -75,6 +76,16 @@ func (r relay) pass(ctx context.Context, read, write string) (sum amount, err er
 // giveUp tells the target that no more comes.
 func (r relay) giveUp() error {
 	return tell(r.target, &pgproto3.CopyFail{Message: "the source's side has ended"})
+}
+
+// patientData is data, read in large pieces.
+func (r relay) patientData(ctx context.Context, bytes *int64, verdict chan copyEnd) (int64, error) {
+	tap := tapOf(r.source)
+	from := patiently(ctx, r.source.PgConn().Conn(), tap.from)
+	defer func(direct io.Reader) { tap.from = direct }(tap.from)
+	tap.from = from
+	given, err := r.data(ctx, bytes, verdict)
+	return given, errors.Join(err, from.close())
 }
 
 // data passes all data on and gives the source's count of rows.
