@@ -40,8 +40,9 @@ torture-postgres: ## moves databases while evac, servers, network and disks fail
 	@dir=$$(scripts/fast-tmp) && trap 'rm -rf "$$dir"' EXIT && set -x && TMPDIR="$$dir" \
 	go test -count=1 -timeout 90m -tags torture -run 'TestPostgres' -v ./internal/torture -full
 
-torture-salvage: ## kills salvages and loads at random instants and at their writes
-	@dir=$$(scripts/fast-tmp) && trap 'rm -rf "$$dir"' EXIT && set -x && TMPDIR="$$dir" \
+torture-salvage: ## salvages damaged stores, thousands of them, against the truth (EVAC_FIXTURES); kills salvages and loads at random instants and at their writes
+	@dir=$$(scripts/fast-tmp) && trap 'rm -rf "$$dir"' EXIT && set -x && export TMPDIR="$$dir" && \
+	go test -count=1 -timeout 90m -tags torture -run 'TestTortureSalvage' -v ./internal/crdb/salvage && \
 	go test -count=1 -timeout 60m -tags torture -run 'TestSalvage' -v ./internal/torture -full
 
 bench-postgres: ## a database copied, beside pg_dump and pgcopydb (half an hour)

@@ -46,3 +46,67 @@ func (t *Table) Extent() keys.Span {
 	}
 	return s
 }
+
+// Ends are the first and the last user key of the table, whatever its MANIFEST
+// says of it: where its entries or its deletions of ranges begin and end. They are
+// not exact where damage hides an end; nil is one that is not known at all.
+func (t *Table) Ends() (first, last []byte, exact bool) {
+	if exact = len(t.damage) == 0 && len(t.pieces) > 0; exact {
+		first, last, exact = t.outermost()
+	} else {
+		first, last = t.rescued()
+	}
+	reach := func(from, to []byte) {
+		if first != nil && bytes.Compare(userKey(from), first) < 0 {
+			first = userKey(from)
+		}
+		if last != nil && bytes.Compare(userKey(to), last) > 0 {
+			last = userKey(to)
+		}
+	}
+	for _, d := range t.rangeDels {
+		reach(d.From, d.To)
+	}
+	for _, k := range t.rangeKeys {
+		reach(k.From, k.To)
+	}
+	return first, last, exact
+}
+
+// outermost reads the first and the last block.
+func (t *Table) outermost() (first, last []byte, exact bool) {
+	b := &blocks{t: t}
+	defer b.close()
+	end := func(i int) found {
+		data, err := b.read(t.pieces[i].handle, 0)
+		if err != nil {
+			return found{}
+		}
+		return classify(data)
+	}
+	from, to := end(0), end(len(t.pieces)-1)
+	if from.role == entries {
+		first = userKey(t.synthetic(from.first))
+	}
+	if to.role == entries {
+		last = userKey(t.synthetic(to.last))
+	}
+	return first, last, first != nil && last != nil
+}
+
+// rescued are the ends of the blocks that were found without an index.
+func (t *Table) rescued() (first, last []byte) {
+	for i := range t.pieces {
+		p := &t.pieces[i]
+		if p.first == nil || p.gap != "" {
+			continue
+		}
+		if first == nil || bytes.Compare(p.first, first) < 0 {
+			first = p.first
+		}
+		if bytes.Compare(p.last, last) > 0 {
+			last = p.last
+		}
+	}
+	return first, last
+}

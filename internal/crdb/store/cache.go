@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"container/list"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -136,8 +138,30 @@ func (e *cached) openTable(s *Store, name string, meta TableMeta) (err error) {
 	if meta.Virtual {
 		opt.Bounds = &meta.span
 	}
-	e.table, err = sst.Open(context.Background(), e.file, e.file.Size(), opt)
-	return err
+	if e.table, err = sst.Open(context.Background(), e.file, e.file.Size(), opt); err != nil {
+		return err
+	}
+	if meta.Level >= 0 && !meta.Virtual && meta.foreign(e.table, e.file.Size()) {
+		e.table = nil
+		return errForeign
+	}
+	return nil
+}
+
+// errForeign is a file that took another's place.
+var errForeign = errors.New("the file is not the table that the MANIFEST knows by its name")
+
+// foreign says that a table is not the one that the MANIFEST means: it is whole,
+// but of another size or with other keys at its ends, or it is broken and has keys
+// that lie beyond them.
+func (t TableMeta) foreign(table *sst.Table, size int64) bool {
+	if len(table.Damage()) == 0 && size != t.Size {
+		return true
+	}
+	first, last, exact := table.Ends()
+	beyond := func(order int) bool { return order < 0 || exact && order > 0 }
+	return first != nil && t.Smallest != nil && beyond(bytes.Compare(first, userOf(t.Smallest))) ||
+		last != nil && t.Largest != nil && beyond(bytes.Compare(userOf(t.Largest), last))
 }
 
 // close closes what was only read: nothing can be lost by it.

@@ -349,3 +349,58 @@ func TestSplit(t *testing.T) {
 		t.Errorf("%d entries in pieces, %d in all", n, len(all))
 	}
 }
+
+// TestForeignTable puts another table's contents, whole and cut, in a table's
+// place: none of it is shown, and the keys of the lost table are named.
+func TestForeignTable(t *testing.T) {
+	t.Parallel()
+	for _, cut := range []int64{0, 1000, 2_000_000} {
+		dir := fixture(t, "crash", 1)
+		truth, _ := scan(t, open(t, dir, Options{}))
+		data, err := os.ReadFile(filepath.Join(dir, "000066.sst"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "000065.sst"), data[:int64(len(data))-cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, damage := scan(t, open(t, dir, Options{Name: "n"}))
+		if len(got) == len(truth) || !hit(damage, "000065.sst", "-") {
+			t.Errorf("cut by %d: %d keys of %d, damage %v", cut, len(got), len(truth), damage)
+		}
+		lossesNamed(t, truth, got, damage)
+	}
+}
+
+// TestOptionsFlipped flips a bit in the name of the order that OPTIONS have: the
+// MANIFEST knows better, and the store is read.
+func TestOptionsFlipped(t *testing.T) {
+	t.Parallel()
+	dir := fixture(t, "tiny", 1)
+	names, err := filepath.Glob(filepath.Join(dir, "OPTIONS-*"))
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	text, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(names[0], []byte(strings.Replace(string(text), "cockroach_comparator", "cockroach_komparator", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // at last without MANIFEST: then the tables know
+		got, _ := scan(t, open(t, dir, Options{}))
+		if len(got) == 0 {
+			t.Error("nothing was read")
+		}
+		if err := os.RemoveAll(filepath.Join(dir, "CURRENT")); err != nil {
+			t.Fatal(err)
+		}
+		manifests, _ := filepath.Glob(filepath.Join(dir, "MANIFEST-*"))
+		for _, m := range manifests {
+			if err := os.Remove(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

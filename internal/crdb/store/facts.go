@@ -61,9 +61,6 @@ func (s *Store) readFacts() error {
 			"stores of CockroachDB 25.4 and later cannot be read yet: use `cockroach debug` of the same version")
 	}
 	s.readOptions()
-	if name := f.Options["Options.comparer"] + f.Options["CFOptions.comparer"]; name != "" && name != comparerName {
-		return wrongOrder(name)
-	}
 	if proto, err := readFile(s.fs, "STORAGE_MIN_VERSION", 1024); err == nil {
 		if f.MinVersion, err = parseVersion(proto); err != nil {
 			f.Notes = append(f.Notes, "STORAGE_MIN_VERSION cannot be read")

@@ -40,6 +40,9 @@ func (s *Store) readVersion(ctx context.Context) error {
 	if err := s.addLoose(ctx); err != nil {
 		return err
 	}
+	if err := s.believeOptions(); err != nil {
+		return err
+	}
 	for _, t := range s.tables {
 		s.facts.Tables++
 		s.facts.TableBytes += t.Size
@@ -48,6 +51,28 @@ func (s *Store) readVersion(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// believeOptions refuses another program's store by the order of keys that its
+// OPTIONS name. No checksum covers that file: what MANIFEST or tables say instead
+// counts.
+func (s *Store) believeOptions() error {
+	name := s.facts.Options["Options.comparer"] + s.facts.Options["CFOptions.comparer"]
+	if name == "" || name == comparerName {
+		return nil
+	}
+	if s.version.comparer != comparerName && !slices.ContainsFunc(s.tables, s.ordered) {
+		return wrongOrder(name)
+	}
+	s.facts.Notes = append(s.facts.Notes, fmt.Sprintf("OPTIONS say that keys are ordered by %q: they are damaged", name))
+	return nil
+}
+
+// ordered says that a table itself names the order of a CockroachDB store.
+func (s *Store) ordered(t TableMeta) bool {
+	entry := s.cache.get(t)
+	defer s.cache.put(entry)
+	return entry.table != nil && entry.table.Properties().Comparer == comparerName
 }
 
 // note says why the MANIFEST does not tell everything.

@@ -1,0 +1,32 @@
+//go:build torture
+
+package salvage
+
+import (
+	"flag"
+	"testing"
+)
+
+var (
+	cases = flag.Uint64("cases", 2200, "how many damaged clusters are salvaged")
+	first = flag.Uint64("first", 1000, "the seed of the first of them")
+	only  = flag.String("only", "", "only this fixture")
+)
+
+// TestTortureSalvage damages the stores of real clusters in many ways, each
+// decided by its seed, and holds what a salvage makes of them against the truth:
+// no panic, no hang, no row that is wrong, missing or too many without being
+// named, and nothing at all of that if the salvage says that it is complete.
+func TestTortureSalvage(t *testing.T) {
+	y := &tally{}
+	for _, one := range []struct {
+		name  string
+		share uint64 // of a hundred cases
+	}{{"tiny", 70}, {"crash", 20}, {"divergent", 10}} {
+		if *only != "" && *only != one.name {
+			continue
+		}
+		endure(t, one.name, seeds(*first, *cases*one.share/100), y)
+		t.Log(y)
+	}
+}
