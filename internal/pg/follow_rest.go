@@ -105,26 +105,18 @@ func carry(ctx context.Context, from, to *end, old map[string]string, note func(
 	if err != nil {
 		return c, err
 	}
-	note("setting sequences")
-	sequences, err := readSequences(ctx, from.conn)
-	if err != nil {
-		return c, fmt.Errorf("read sequences of %s: %w", from.side, err)
+	if c.Sequences, err = carrySequences(ctx, from, to, note); err != nil {
+		return c, err
 	}
-	if err := writeSequences(ctx, to.conn, sequences); err != nil {
-		return c, fmt.Errorf("set sequences of %s: %w", to.side, err)
-	}
-	c.Sequences = len(sequences)
 	users, err := usersSettings(ctx, from.conn)
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", from.side, err)
 	}
-	if len(r.Unlogged) > 0 {
+	if c.Unlogged = len(r.Unlogged); c.Unlogged > 0 {
 		note("copying unlogged tables again")
-		zone := map[string]string{timeZone: users[timeZone]}
-		if err := asUsers(ctx, to.conn, zone, func() error { return carryUnlogged(ctx, from, to, r.Unlogged) }); err != nil {
+		if err := carryUnlogged(ctx, from, to, r.Unlogged, users); err != nil {
 			return c, err
 		}
-		c.Unlogged = len(r.Unlogged)
 	}
 	if c.Objects, err = carryObjects(ctx, from, to, note); err != nil {
 		return c, err
@@ -144,9 +136,63 @@ func carry(ctx context.Context, from, to *end, old map[string]string, note func(
 	return c, nil
 }
 
-// carryUnlogged empties and fills all tables in one transaction, so that a cut
+func carrySequences(ctx context.Context, from, to *end, note func(string)) (n int, err error) {
+	note("setting sequences")
+	sequences, err := readSequences(ctx, from.conn)
+	if err != nil {
+		return 0, fmt.Errorf("read sequences of %s: %w", from.side, err)
+	}
+	if err := writeSequences(ctx, to.conn, sequences); err != nil {
+		return 0, fmt.Errorf("set sequences of %s: %w", to.side, err)
+	}
+	return len(sequences), nil
+}
+
+// refillEmptied brings unlogged tables over again, with their sequences, that a
+// crash of the receiving end has emptied since both were the same.
+func refillEmptied(ctx context.Context, from, to *end, note func(string)) error {
+	r, err := from.rest(ctx)
+	if err != nil {
+		return err
+	}
+	var emptied []relationName
+	for _, t := range r.Unlogged {
+		here, err := holdsRows(ctx, from.conn, t.quoted(), "")
+		there := false
+		if err == nil && here {
+			there, err = holdsRows(ctx, to.conn, t.quoted(), "")
+		}
+		if err != nil {
+			return fmt.Errorf("look at unlogged table %s: %w", t.quoted(), err)
+		}
+		if here && !there {
+			emptied = append(emptied, t)
+		}
+	}
+	if len(emptied) == 0 {
+		return nil
+	}
+	note(fmt.Sprintf("filling unlogged tables again, which a crash of the %s has emptied: %s", to.side, some(quotedNames(emptied))))
+	users, err := usersSettings(ctx, from.conn)
+	if err != nil {
+		return fmt.Errorf("%s: %w", from.side, err)
+	}
+	if err := carryUnlogged(ctx, from, to, emptied, users); err != nil {
+		return err
+	}
+	_, err = carrySequences(ctx, from, to, note)
+	return err
+}
+
+// carryUnlogged is fillUnlogged in the time zone of the users.
+func carryUnlogged(ctx context.Context, from, to *end, tables []relationName, users map[string]string) error {
+	zone := map[string]string{timeZone: users[timeZone]}
+	return asUsers(ctx, to.conn, zone, func() error { return fillUnlogged(ctx, from, to, tables) })
+}
+
+// fillUnlogged empties and fills all tables in one transaction, so that a cut
 // leaves what was there before.
-func carryUnlogged(ctx context.Context, from, to *end, tables []relationName) error {
+func fillUnlogged(ctx context.Context, from, to *end, tables []relationName) error {
 	return pgx.BeginFunc(ctx, to.conn, func(pgx.Tx) error {
 		if to.super { // no trigger fires, no key is checked on the way
 			if err := run(ctx, to.conn, "set local session_replication_role = replica"); err != nil {

@@ -58,3 +58,32 @@ func thereAndBack(t *testing.T, older, newer testenv.Which, schema string) {
 		t.Errorf("after undo the replica identity is %q, want d", identity)
 	}
 }
+
+// A crash of the old primary after all is home, and before the undo has ended,
+// takes nothing that is still on the new one.
+func TestACrashOnTheWayHomeEmptiesNothing(t *testing.T) {
+	n := plainNight(t)
+	load(t, n.from, "create unlogged table cache (id serial, a text); insert into cache (a) values ('x')")
+	n.startFollowing()
+	n.freezeSource()
+	n.switchOver()
+	load(t, n.to, "insert into cache (a) values ('users'' own')")
+	save, cut := n.change.Save, errors.New("cut off")
+	n.change.Save = func(ctx context.Context, s SwitchState) error {
+		err := save(ctx, s)
+		if s.Returned {
+			err = cut
+		}
+		return err
+	}
+	if err := UndoSwitch(t.Context(), n.change); !errors.Is(err, cut) {
+		t.Fatalf("undo ended with %v", err)
+	}
+	load(t, n.from, "set default_transaction_read_only = off; truncate cache restart identity") // as a crash does
+	n.change.Save = save
+	n.must("go home", func(ctx context.Context) error { return UndoSwitch(ctx, n.change) })
+	const sum = "select string_agg(a, ', ' order by id) || (select last_value from cache_id_seq) from cache"
+	if got := one(t, n.from, sum); got != "x, users' own2" {
+		t.Errorf("the old primary's cache holds %q", got)
+	}
+}

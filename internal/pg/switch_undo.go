@@ -49,7 +49,10 @@ func (s *switcher) goHome(ctx context.Context) error {
 // bringHome stops writes to the new primary and brings what was written home.
 func (s *switcher) bringHome(ctx context.Context) error {
 	if !s.State.Opening || s.State.Returned {
-		return s.closeAgain(ctx)
+		if err := s.closeAgain(ctx); err != nil || !s.State.Returned {
+			return err
+		}
+		return refillEmptied(ctx, s.target, s.source, s.Progress.Note)
 	}
 	if !s.State.Home {
 		return s.unused(ctx)

@@ -44,8 +44,8 @@ type VerifyOptions struct {
 	// doubles from one to the next.
 	Rechecks int
 	Wait     time.Duration
-	// Total is told how many rows there are to read, both sides counted;
-	// Read how many have been.
+	// Total is told how many rows there are to compare, Read how many have been;
+	// one that is on both sides counts once.
 	Total func(rows int64)
 	Read  func(rows int64)
 	// Found is told of differences as they are found, MaxDifferences at most.
@@ -101,7 +101,7 @@ type verifier struct {
 	meant          Filter
 	seeds          seeds
 	source, target *reading
-	told, rows     atomic.Int64 // differences told of; rows to read
+	told, rows     atomic.Int64 // differences told of; rows to compare
 }
 
 // Verify compares the target with the source.

@@ -15,7 +15,7 @@ import (
 // VerifyPlan is what Verify would read.
 type VerifyPlan struct {
 	Source, Target VerifySide
-	// Rows are both sides' as the servers estimate them.
+	// Rows are those to compare, as the servers estimate them.
 	Rows int64
 }
 
@@ -36,6 +36,7 @@ func PlanVerify(ctx context.Context, source, target secret.DSN, o VerifyOptions)
 	var sides [2]*reading
 	defer func() { err = errors.Join(err, sides[0].close(ctx), sides[1].close(ctx)) }()
 	var wrong error
+	var rows [2]int64
 	for i, side := range []struct {
 		dsn  secret.DSN
 		side Side
@@ -53,12 +54,13 @@ func PlanVerify(ctx context.Context, source, target secret.DSN, o VerifyOptions)
 		side.plan.Version, side.plan.Tables = r.conn.PgConn().ParameterStatus("server_version"), len(tables)
 		for _, t := range tables {
 			side.plan.Bytes += t.bytes
-			plan.Rows += t.rows
+			rows[i] += t.rows
 		}
 	}
 	if sides[0] != nil && sides[1] != nil {
 		wrong = errors.Join(wrong, refuseSame(ctx, sides[0], sides[1]))
 	}
+	plan.Rows = max(rows[0], rows[1])
 	return plan, wrong
 }
 

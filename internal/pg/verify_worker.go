@@ -54,7 +54,11 @@ func (w *worker) bothSides(ctx context.Context, p *pair, read func(ctx context.C
 // compare sums one part of both sides up. Whoever ends the last part says what
 // came of it.
 func (w *worker) compare(ctx context.Context, p *pair, part int) error {
-	sums := [2]*sums{p.hasher.newSums(w.Read), p.hasher.newSums(w.Read)}
+	read := [2]func(int64){w.Read, w.Read}
+	if p.both() {
+		read[1] = func(int64) {} // they are the source's rows once more
+	}
+	sums := [2]*sums{p.hasher.newSums(read[0]), p.hasher.newSums(read[1])}
 	err := w.bothSides(ctx, p, func(ctx context.Context, side int, r *relation) error {
 		if part >= len(r.parts) {
 			return nil
@@ -76,7 +80,11 @@ func (w *worker) judge(ctx context.Context, p *pair) error {
 	source, target := p.sums[0], p.sums[1]
 	p.sums = [2]*sums{}
 	p.tally.Rows = source.rows
-	w.Total(w.rows.Add(source.rows + target.rows - p.estimate())) // now known
+	rows := source.rows
+	if p.source == nil {
+		rows = target.rows
+	}
+	w.Total(w.rows.Add(rows - p.estimate())) // now known
 	at, weight := source.differ(target)
 	var err error
 	switch {
@@ -103,7 +111,6 @@ func (w *worker) judge(ctx context.Context, p *pair) error {
 // while the source's rows may be older than the tables they came from.
 func (w *worker) compareRecomputed(ctx context.Context, p *pair) error {
 	p.source.recomputed()
-	p.target.rows = 0 // counted already
 	if err := w.begin(ctx, p); err != nil {
 		return err
 	}
