@@ -34,6 +34,9 @@ func (a *app) familyCommands() []*cobra.Command {
 	if page := families["page"]; page != nil {
 		page.AddCommand(a.pageServeCommand())
 	}
+	if dead := families["cockroach"]; dead != nil {
+		dead.AddCommand(a.lookupCommand())
+	}
 	for name, family := range families {
 		family.Short = verbs(family) + ": one step of " + name + " by itself"
 	}

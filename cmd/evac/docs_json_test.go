@@ -195,6 +195,7 @@ const jsonCommands = `
 evac kinds --json
 evac kinds postgres_copy --json
 evac cockroach survey "$STORE" --json
+evac cockroach lookup "$STORE" --table guild_members --key 1 --json
 evac init --json
 evac check broken.hcl --json
 evac check night.hcl --json

@@ -114,7 +114,7 @@ func FuzzJSON(f *testing.F) {
 }
 
 func FuzzParse(f *testing.F) {
-	for i, text := range []string{"1", "2020-01-02 03:04:05.123456+09:00 BC", "1e5", "infinity", "10.0.0.1/8", `\x00`, "24:00", "0/1"} {
+	for i, text := range []string{"1", "2020-01-02 03:04:05.123456+09:00 BC", "1e5", "infinity", "10.0.0.1/8", `\x00`, "24:00", "0/1", "-1 years -2 mons +1 day -03:04:05.6"} {
 		f.Add(uint8(i), text)
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, text string) {

@@ -11,7 +11,7 @@ import (
 
 // ParseText is the value that people mean by a text: the one AppendValueText
 // shows, or any that PostgreSQL would take in its place. Arrays, tuples,
-// documents, intervals and the types of searches and shapes cannot be read.
+// documents and the types of searches and shapes cannot be read.
 func ParseText(t *Type, text string) (Datum, error) {
 	d, ok := parseText(t, text)
 	if !ok {
@@ -38,6 +38,8 @@ func (t *Type) noun() string {
 		return "a timestamp (2020-01-31 23:59:59.999999)"
 	case TimeFamily:
 		return "a time of day (23:59:59.999999)"
+	case IntervalFamily:
+		return "an interval (1 mon -2 days 03:04:05)"
 	case BytesFamily:
 		return `bytes (\x00ff)`
 	case UUIDFamily:
@@ -72,6 +74,8 @@ func parseText(t *Type, text string) (Datum, bool) {
 	case TimeValue:
 		i, ok := instantOf(text)
 		return Datum{TimeValue, i.appendValue(nil)}, ok
+	case DurationValue:
+		return parseInterval(text)
 	case UUIDValue:
 		u, err := hex.DecodeString(strings.ReplaceAll(strings.Trim(text, "{}"), "-", ""))
 		return Datum{UUIDValue, u}, err == nil && len(u) == 16

@@ -20,12 +20,15 @@ type scan struct {
 	at     keys.Timestamp // zero for an inline value
 	value  []byte         // without header; empty for a tombstone
 	doubt  bool           // the key has an intent that nobody can decide
+	all    bool           // set to hand out what is not committed, too
+	open   *Outcome       // of the transaction whose write the current entry is, if it is not committed
 	done   bool           // set to pass over the rest of this user key
 	fresh  bool           // the current entry is the first of its user key
 	begun  bool
 	intent struct {
 		on       bool
 		provides keys.Timestamp // the version that it stands for
+		outcome  *Outcome
 		resolved
 	}
 	err error
@@ -107,7 +110,7 @@ func (s *scan) begunIntent(m *Meta) {
 		s.err = err
 		return
 	}
-	s.intent.on, s.intent.provides, s.intent.resolved = true, m.Timestamp, out.resolve(m)
+	s.intent.on, s.intent.provides, s.intent.outcome, s.intent.resolved = true, m.Timestamp, out, out.resolve(m)
 	s.doubt = s.intent.doubt
 	if e := s.intent.earlier; e != nil {
 		s.intent.earlier = &Earlier{Sequence: e.Sequence, Value: bytes.Clone(e.Value)}
@@ -117,11 +120,14 @@ func (s *scan) begunIntent(m *Meta) {
 // version handles a version; it says whether it counts.
 func (s *scan) version(at keys.Timestamp) bool {
 	provisional := s.intent.on && at == s.intent.provides
-	if provisional {
-		if !s.intent.keep {
-			return false
-		}
+	s.open = nil
+	switch {
+	case provisional && s.intent.keep:
 		at = s.intent.at
+	case provisional && !s.all:
+		return false
+	case provisional:
+		s.open = s.intent.outcome
 	}
 	if !s.limit.IsZero() && at.Compare(s.limit) > 0 {
 		return false

@@ -23,6 +23,14 @@ func (r *Reader) Versions(span keys.Span) *VersionIter {
 	return it
 }
 
+// History walks what Versions does, and what transactions wrote without being
+// committed: see VersionIter.Open.
+func (r *Reader) History(span keys.Span) *VersionIter {
+	it := r.Versions(span)
+	it.all = true
+	return it
+}
+
 // VersionIter is a walk over versions.
 type VersionIter struct {
 	*scan
@@ -46,6 +54,18 @@ func (it *VersionIter) Value() []byte { return it.value }
 
 // Doubt says that the key has a write of a transaction whose outcome cannot be known.
 func (it *VersionIter) Doubt() bool { return it.doubt }
+
+// Open is what became of the transaction whose write this is, if the write is
+// not committed (of a walk by History); else nil.
+func (it *VersionIter) Open() *Outcome { return it.open }
+
+// Err is what ended the walk too early.
+func (it *VersionIter) Err() error {
+	if it.err != nil {
+		return it.err
+	}
+	return it.phys.Err()
+}
 
 // DeletedAt is when a range tombstone first deleted this version; zero if none did.
 func (it *VersionIter) DeletedAt() (at keys.Timestamp) {

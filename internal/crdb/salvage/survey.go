@@ -153,13 +153,13 @@ func (c *Cluster) survey(ctx context.Context, rep *Report, opt Options) error {
 			}
 		}
 	}
-	c.collected(rep, opt.AsOf)
+	c.tooOld(rep, opt.AsOf)
 	return nil
 }
 
-// collected names the ranges whose old versions the garbage collector may have
+// tooOld names the ranges whose old versions the garbage collector may have
 // taken, if an older moment was asked for.
-func (c *Cluster) collected(rep *Report, at keys.Timestamp) {
+func (c *Cluster) tooOld(rep *Report, at keys.Timestamp) {
 	if at.IsZero() || c.Map == nil {
 		return
 	}
