@@ -15,6 +15,9 @@ import (
 // retest is how soon a failed item is tried again.
 const retest = 2 * time.Second
 
+// patience is how often an item may fail in the same way before the run is held.
+const patience = 3
+
 // Why a world ends without a result.
 var (
 	errIdle   = errors.New("nothing has happened for the demo's lifetime")
@@ -139,7 +142,8 @@ func (w *world) act(ctx context.Context, st *journal.State) error {
 
 // tick tries the first item that is open; the next one comes when this one is
 // settled. An item that failed is tried again later: when it holds then, it
-// was fixed and is retested.
+// was fixed and is retested. When it fails in the same way time and again the run
+// is held.
 func (w *world) tick(ctx context.Context, st *journal.State, list *journal.NodeState) error {
 	open := slices.IndexFunc(list.Ticks, func(i *journal.ItemState) bool { return !i.Settled() })
 	if open < 0 || tooSoon(list.Ticks[open]) {
@@ -154,6 +158,9 @@ func (w *world) tick(ctx context.Context, st *journal.State, list *journal.NodeS
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if err != nil && failures(item, err.Error()) >= patience {
+		return w.giveUp(ctx, st, item, err)
+	}
 	for _, result := range results(item.Result, err) {
 		body := journal.TickBody{Item: item.Name, Result: result, Evidence: evidence, Demo: true}
 		if err != nil {
@@ -164,6 +171,28 @@ func (w *world) tick(ctx context.Context, st *journal.State, list *journal.NodeS
 		}
 	}
 	return nil
+}
+
+// failures is how often an item has failed in this way lately.
+func failures(item *journal.ItemState, evidence string) int {
+	other := func(t journal.Tick) bool { return t.Result != journal.ItemFailed || t.Evidence != evidence }
+	for i, t := range slices.Backward(item.Log) {
+		if other(t) {
+			return len(item.Log) - 1 - i
+		}
+	}
+	return len(item.Log)
+}
+
+// giveUp holds the run, once as long as somebody conducts it: nobody here can
+// repair what the item has found.
+func (w *world) giveUp(ctx context.Context, st *journal.State, item *journal.ItemState, why error) error {
+	asked := slices.ContainsFunc(st.Asks, func(e journal.Event) bool { return e.Type == journal.AskHold })
+	if st.Held != nil || st.Stopped != nil || asked {
+		return nil
+	}
+	note := journal.NoteBody{Text: fmt.Sprintf("%q failed %d times: %v", item.Name, patience, why), Demo: true}
+	return w.ask(ctx, st, journal.NewEvent(journal.AskHold, item.Owner, "", 0, note))
 }
 
 // results are the words that follow an item's present result.
