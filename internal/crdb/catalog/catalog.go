@@ -181,6 +181,12 @@ func (c *Catalog) Add(t *Table) {
 	c.order()
 }
 
+// Remove takes a table out of the catalog.
+func (c *Catalog) Remove(t *Table) {
+	c.Tables = slices.DeleteFunc(c.Tables, func(o *Table) bool { return o == t })
+	c.order()
+}
+
 // order sorts what the catalog lists.
 func (c *Catalog) order() {
 	slices.SortFunc(c.Tables, compareTables)

@@ -246,7 +246,17 @@ func (w *cockroach) indexBody(t *Table, ix *Index) string {
 	if ix.NotVisible {
 		out += " NOT VISIBLE"
 	}
-	return out + w.interleave(t, ix)
+	return out + extra(t, ix) + w.interleave(t, ix)
+}
+
+// extra says in a comment which columns of a primary key the entries of an index
+// have, where they are not those of the present one, as ParseSchema reads it.
+func extra(t *Table, ix *Index) string {
+	list := t.list(ix.Extra)
+	if slices.Equal(ix.Extra, t.extraOf(ix)) || len(ix.OldStoring) > 0 || strings.Contains(list, "*/") {
+		return ""
+	}
+	return " /* EXTRA (" + list + ") */"
 }
 
 // interleave says in a comment what an index was interleaved into, as ParseSchema

@@ -188,9 +188,13 @@ func (s *schemaFile) linkIndexes(t *schemaTable) {
 		last = max(last, ix.ID)
 		ix.Version = 1
 		s.linkIndex(t, ix)
-		for _, id := range t.Primary.Columns {
-			if !slices.Contains(ix.Columns, id) {
-				ix.Extra = append(ix.Extra, id)
+		ix.Extra = t.extraOf(&ix.Index)
+		if ix.extra != nil {
+			ix.Extra = nil
+		}
+		for _, name := range ix.extra {
+			if c := t.named(name); c != nil {
+				ix.Extra = append(ix.Extra, c.ID)
 			}
 		}
 		for _, name := range ix.storing {
@@ -202,6 +206,18 @@ func (s *schemaFile) linkIndexes(t *schemaTable) {
 		t.Indexes = append(t.Indexes, ix.Index)
 	}
 	t.NextIndex = last + 1
+}
+
+// extraOf are the columns of the primary key which the entries of a new index
+// have beside its own.
+func (t *Table) extraOf(ix *Index) []uint32 {
+	var out []uint32
+	for _, id := range t.Primary.Columns {
+		if !slices.Contains(ix.Columns, id) {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // compositeOf are the columns of an index of which its keys may lose something;

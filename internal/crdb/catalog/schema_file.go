@@ -300,13 +300,14 @@ func (p *parser) rest(stop func(token) bool) string {
 	return strings.TrimSpace(out.String())
 }
 
-// Fill adds what the other catalog has and this one has not: tables by their
-// ids, types, databases and schemas.
-func (c *Catalog) Fill(o *Catalog) {
+// Fill adds what the other catalog has and this one has not: tables and types by
+// their ids, databases and schemas by their names. It says which tables were added.
+func (c *Catalog) Fill(o *Catalog) (added []*Table) {
+	o.moveInto(c)
 	have := func(tenant uint64, id uint32) bool { return c.Table(tenant, id) != nil }
 	for _, t := range o.Tables {
 		if !have(t.Tenant, t.ID) {
-			c.Tables = append(c.Tables, t)
+			c.Tables, added = append(c.Tables, t), append(added, t)
 		}
 	}
 	for _, d := range o.Databases {
@@ -325,4 +326,43 @@ func (c *Catalog) Fill(o *Catalog) {
 		}
 	}
 	c.order()
+	return added
+}
+
+// moveInto gives databases and schemas the ids that the other catalog has for
+// their names.
+func (c *Catalog) moveInto(o *Catalog) {
+	moved := map[object]uint32{}
+	for i := range c.Databases {
+		d := &c.Databases[i]
+		for _, x := range o.Databases {
+			if x.Tenant == d.Tenant && x.Name == d.Name {
+				moved[d.object()], d.ID = x.ID, x.ID
+			}
+		}
+	}
+	for i := range c.Schemas {
+		s := &c.Schemas[i]
+		for _, x := range o.Schemas {
+			if x.Tenant == s.Tenant && x.Database == s.Database && x.Name == s.Name {
+				moved[object{s.Tenant, s.ID}], s.ID = x.ID, x.ID
+			}
+		}
+	}
+	move := func(tenant uint64, ids ...*uint32) {
+		for _, id := range ids {
+			if to, ok := moved[object{tenant, *id}]; ok {
+				*id = to
+			}
+		}
+	}
+	for i := range c.Schemas {
+		move(c.Schemas[i].Tenant, &c.Schemas[i].DatabaseID)
+	}
+	for i := range c.Types {
+		move(c.Types[i].Tenant, &c.Types[i].DatabaseID, &c.Types[i].SchemaID)
+	}
+	for _, t := range c.Tables {
+		move(t.Tenant, &t.DatabaseID, &t.SchemaID)
+	}
 }

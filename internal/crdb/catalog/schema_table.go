@@ -32,6 +32,7 @@ type schemaIndex struct {
 	Index
 	parts   []part
 	storing []string
+	extra   []string // from a comment; nil: those of the primary key
 	shards  int32
 }
 
@@ -244,6 +245,9 @@ func (s *schemaFile) indexTail(t *schemaTable, n int, ix *schemaIndex) (err erro
 				return err
 			}
 		default:
+			if err := s.extraComment(ix); err != nil {
+				return err
+			}
 			return s.interleaveComment(t, n)
 		}
 	}
@@ -252,6 +256,23 @@ func (s *schemaFile) indexTail(t *schemaTable, n int, ix *schemaIndex) (err erro
 // interleavePattern finds a comment that says what an index is interleaved into,
 // which CREATE TABLE no longer takes since 22.1.
 var interleavePattern = regexp.MustCompile(`^/\* INTERLEAVE IN PARENT (.*) \*/$`)
+
+// extraPattern finds a comment that says which columns of a primary key the
+// entries of an index have, where they are not those of the present one.
+var extraPattern = regexp.MustCompile(`^/\* EXTRA (.*) \*/$`)
+
+// extraComment takes it.
+func (s *schemaFile) extraComment(ix *schemaIndex) (err error) {
+	text, ok := s.commented(extraPattern)
+	if ix == nil || !ok {
+		return nil
+	}
+	inner := &schemaFile{parser: parser{tokens: lex(text)}}
+	if ix.extra, err = inner.names(); ix.extra == nil {
+		ix.extra = []string{}
+	}
+	return err
+}
 
 // interleaveComment takes it.
 func (s *schemaFile) interleaveComment(t *schemaTable, n int) error {

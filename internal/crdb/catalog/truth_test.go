@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +40,7 @@ func shownOf(c *Catalog, t *Table) shown {
 		out.Interleave = c.Table(t.Tenant, t.Primary.Ancestors[n-1].Table).Name
 	}
 	for i := range t.Indexes {
-		out.Indexes = append(out.Indexes, indexKind(&t.Indexes[i])+" "+t.Indexes[i].Name+w.indexBody(t, &t.Indexes[i]))
+		out.Indexes = append(out.Indexes, indexKind(&t.Indexes[i])+" "+t.Indexes[i].Name+extraComment.ReplaceAllString(w.indexBody(t, &t.Indexes[i]), ""))
 	}
 	for _, f := range t.Families {
 		out.Families = append(out.Families, f.Name+" "+t.list(f.Columns))
@@ -57,6 +58,9 @@ func shownOf(c *Catalog, t *Table) shown {
 	slices.Sort(out.Indexes)
 	return out
 }
+
+// extraComment is what SHOW CREATE does not say of an old index.
+var extraComment = regexp.MustCompile(` /\* EXTRA .* \*/`)
 
 // TestTruth compares each table with what SHOW CREATE of the living database
 // said of it.

@@ -3,6 +3,7 @@ package rows
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/evac-io/evac/internal/crdb/catalog"
 	"github.com/evac-io/evac/internal/crdb/keys"
@@ -14,7 +15,8 @@ const maxColumnID = 1 << 20
 
 // Options say which columns are given out.
 type Options struct {
-	// Loadable leaves out the computed columns, which a database does not take.
+	// Loadable leaves out the columns that a database makes by itself: computed ones
+	// and the rowid that a table without a primary key has.
 	Loadable bool
 }
 
@@ -81,7 +83,7 @@ func (d *Decoder) addColumns(opt Options) error {
 		switch stored := !c.Virtual || inKey[c.ID]; {
 		case !stored:
 			d.leftOut = append(d.leftOut, c.Name)
-		case opt.Loadable && c.Computed != "":
+		case opt.Loadable && (c.Computed != "" || inKey[c.ID] && isRowID(&c)):
 			d.leftOut = append(d.leftOut, c.Name)
 			hidden = append(hidden, c)
 		default:
@@ -110,6 +112,11 @@ func (d *Decoder) addColumns(opt Options) error {
 		d.cells[c.ID] = int32(i)
 	}
 	return nil
+}
+
+// isRowID says that a column is the key of a table for which none was declared.
+func isRowID(c *catalog.Column) bool {
+	return c.Hidden && strings.HasPrefix(c.Name, "rowid") && strings.HasPrefix(c.Default, "unique_rowid()")
 }
 
 // cell is where a row has a column; -1 if it is none that anybody asks for.
@@ -146,7 +153,7 @@ func (d *Decoder) single(family uint32) int {
 func (d *Decoder) Columns() []catalog.Column { return d.columns[:d.shown:d.shown] }
 
 // LeftOut names the columns that are not given out: virtual ones, whose values
-// are stored nowhere, and of loadable output the computed ones.
+// are stored nowhere, and of loadable output those that the database makes.
 func (d *Decoder) LeftOut() []string { return d.leftOut }
 
 // Span is where the rows lie. Those of an interleaved table lie among its

@@ -42,7 +42,8 @@ const (
 )
 
 // split cuts the columns of a key that begins with the layout's prefix into
-// cells of key encodings, and returns what stands behind them.
+// cells of key encodings, and returns what stands behind them; of another table's
+// key only if that lies among the rows of this one.
 func (l *layout) split(key []byte, columns [][]byte) (rest []byte, whose owner) {
 	if !bytes.HasPrefix(key, l.prefix) {
 		return nil, damaged
@@ -70,7 +71,7 @@ func (l *layout) split(key []byte, columns [][]byte) (rest []byte, whose owner) 
 		rest = rest[len(l.tail):]
 	}
 	if len(rest) > 0 && rest[0] == sentinel {
-		return nil, other
+		return rest, other
 	}
 	return rest, mine
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strconv"
 
 	"github.com/cespare/xxhash/v2"
@@ -124,6 +125,7 @@ func (s *scan) pair(key, value []byte, unsettled bool) error {
 	s.buf = append(s.buf[:0], key...)
 	rest, whose := s.d.primary.split(s.buf, s.row.parts)
 	if whose == other {
+		s.among(rest)
 		return nil
 	}
 	id, ok := family(rest)
@@ -138,6 +140,17 @@ func (s *scan) pair(key, value []byte, unsettled bool) error {
 		return s.flush()
 	}
 	return nil
+}
+
+// among notes whose keys lie among the rows of the table.
+func (s *scan) among(rest []byte) {
+	if len(rest) == 0 {
+		return
+	}
+	id, _, ok := keys.TakeUvarint(rest[1:])
+	if at, found := slices.BinarySearch(s.res.Among, uint32(id)); ok && !found && len(s.res.Among) < maxAmong {
+		s.res.Among = slices.Insert(s.res.Among, at, uint32(id))
+	}
 }
 
 // begin starts a row.

@@ -12,6 +12,9 @@ import (
 // maxDoubts bounds the doubts that a Result names one by one.
 const maxDoubts = 100
 
+// maxAmong bounds the tables that a Result names among its own.
+const maxAmong = 1000
+
 // Reason is why something is doubtful.
 type Reason string
 
@@ -52,6 +55,7 @@ type Result struct {
 	Entries    []EntrySum `json:"entries,omitempty"` // by index
 	Doubts     []Doubt    `json:"doubts,omitempty"`  // the first of them
 	DoubtCount int64      `json:"doubt_count"`
+	Among      []uint32   `json:"among,omitempty"` // tables whose rows are interleaved into this one's, sorted
 	First      []byte     `json:"first,omitempty"` // keys of the first and the last row
 	Last       []byte     `json:"last,omitempty"`
 }
@@ -79,6 +83,9 @@ func (r *Result) Add(o Result) {
 	for _, e := range o.Entries {
 		r.entry(e.Index).add(e)
 	}
+	r.Among = append(r.Among, o.Among...)
+	slices.Sort(r.Among)
+	r.Among = slices.Compact(r.Among)
 	r.DoubtCount += o.DoubtCount
 	r.Doubts = append(r.Doubts, o.Doubts...)
 	slices.SortStableFunc(r.Doubts, func(a, b Doubt) int {

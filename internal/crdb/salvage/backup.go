@@ -54,6 +54,9 @@ func (c *Cluster) openBackup(ctx context.Context, inputs []input) (err error) {
 	if c.Backup, err = backup.Open(ctx, folders, backup.Options{Name: inputs[0].name, AsOf: c.asOf}); err != nil {
 		return err
 	}
+	if c.opt.Schema != "" {
+		return fault.New(fault.Invalid, "a backup has its schema with it", "leave --schema away")
+	}
 	c.asOf, c.outcomes = c.Backup.AsOf(), mvcc.NewOutcomes(c.Backup.View(), nil)
 	raws, err := backupDescriptors(c.Backup)
 	if err != nil {

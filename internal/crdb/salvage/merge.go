@@ -31,6 +31,9 @@ func (c *Cluster) Merge(ctx context.Context, p *Plan, results []Result, dir stri
 		}
 		rep.Tables = append(rep.Tables, one)
 	}
+	if err := c.mergeRaw(p, results, again, rep); err != nil {
+		return nil, err
+	}
 	c.mergeDamage(rep, results)
 	if err := c.sequences(rep); err != nil {
 		return nil, err
@@ -92,10 +95,10 @@ func (c *Cluster) walk(ctx context.Context, span keys.Span) error {
 // mergeTable adds up the tasks of one table.
 func (c *Cluster) mergeTable(ctx context.Context, p *Plan, t *catalog.Table, results []Result, again map[uint64]bool, opt Options) (*Table, error) {
 	d := p.decoders[t]
-	out := &Table{Name: FullName(t), Dir: Dir(t), ID: t.ID, State: t.State.String(), LeftOut: d.LeftOut()}
+	out := &Table{Name: FullName(t), Dir: Dir(t), ID: t.ID, State: t.State.String(), Given: c.given[t], LeftOut: d.LeftOut()}
 	var sum rows.Result
 	for _, task := range p.Tasks {
-		if task.Table != t.ID || task.Tenant != t.Tenant {
+		if task.Table != t.ID || task.Tenant != t.Tenant || task.Raw {
 			continue
 		}
 		r := results[task.ID]
@@ -114,6 +117,11 @@ func (c *Cluster) mergeTable(ctx context.Context, p *Plan, t *catalog.Table, res
 		out.rest(rests)
 	}
 	out.take(sum)
+	for _, id := range sum.Among {
+		if c.Catalog.Table(t.Tenant, id) == nil {
+			out.Lost = append(out.Lost, id)
+		}
+	}
 	for _, ix := range d.Indexes() {
 		one, err := c.headcount(ctx, d, ix, sum, opt)
 		if err != nil {

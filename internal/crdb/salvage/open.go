@@ -1,6 +1,7 @@
 package salvage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,10 +26,24 @@ type Options struct {
 	Jobs   int            // workers; 0 is one a core
 	Memory int64          // bytes that the logs of all stores may take; 0 is 2 GiB
 
+	Format   string // of the parts: "csv", which is also the default, or "parquet"
+	Loadable bool   // leaves out the columns that a database makes by itself
+
+	Schema string // SQL with the ids of tables, or a backup's folder: for tables whose descriptors are lost
+
 	Work      string   // folder in which archives are unpacked; empty: one that goes when the cluster is closed
 	CopyTo    string   // folder into which the evidence is copied first; empty: it is read where it lies
 	StoreKeys [][]byte // contents of key files, if stores are encrypted
 }
+
+// The formats of parts.
+const (
+	CSV     = "csv"
+	Parquet = "parquet"
+)
+
+// format is that of the parts.
+func (c *Cluster) format() string { return cmp.Or(c.opt.Format, CSV) }
 
 // defaultMemory is what --memory is without being given.
 const defaultMemory = 2 << 30
@@ -41,6 +56,11 @@ type Cluster struct {
 	Catalog *catalog.Catalog
 	Doubts  []string // about the schema
 
+	notes []string                  // what decides nothing
+	given map[*catalog.Table]string // tables whose descriptors are lost, and what describes them
+	print string                    // of what describes them
+
+	opt  Options
 	asOf keys.Timestamp
 	read []keys.Span // where the schema was read
 
@@ -54,12 +74,15 @@ type Cluster struct {
 // Open opens stores or the folders of a backup, or archives of them, which are
 // only read, and surveys them.
 func Open(ctx context.Context, names []string, opt Options) (_ *Cluster, err error) {
-	c := &Cluster{asOf: opt.AsOf}
+	c := &Cluster{opt: opt, asOf: opt.AsOf, given: map[*catalog.Table]string{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
 		}
 	}()
+	if opt.Format != "" && opt.Format != CSV && opt.Format != Parquet {
+		return c, fault.New(fault.Invalid, fmt.Sprintf("no format is called %q", opt.Format), "--format csv or --format parquet")
+	}
 	if len(names) == 0 {
 		return c, fault.New(fault.Invalid, "no store is named", "evac cockroach survey STORE…")
 	}
@@ -87,10 +110,18 @@ func Open(ctx context.Context, names []string, opt Options) (_ *Cluster, err err
 	if err := c.sameCluster(); err != nil {
 		return c, err
 	}
+	return c, c.chart(ctx, sources)
+}
+
+// chart settles who speaks for which keys, and reads the schema.
+func (c *Cluster) chart(ctx context.Context, sources []*ranges.Source) (err error) {
 	if c.Map, err = ranges.Survey(ctx, sources, ranges.Options{}); err != nil {
-		return c, err
+		return err
 	}
-	return c, c.readSchema(ctx)
+	if err := c.readSchema(ctx); err != nil {
+		return err
+	}
+	return c.takeSchema(ctx, c.opt.Schema)
 }
 
 // source is a store as the survey reads it.

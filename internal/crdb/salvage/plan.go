@@ -27,6 +27,7 @@ type Task struct {
 	Table  uint32 `json:"table"`
 	Index  uint32 `json:"index,omitempty"` // whose entries are counted; 0: rows are written
 	Span   Span   `json:"span"`
+	Raw    bool   `json:"raw,omitempty"`  // keys and values are written as they are: nobody describes the table
 	Part   string `json:"part,omitempty"` // the file of the rows, below the output folder, slashes between
 	Bytes  int64  `json:"bytes"`          // stored, about
 }
@@ -37,6 +38,7 @@ type Plan struct {
 	Tasks  []Task
 	Bytes  int64
 	Left   []string // tables that are left out, and why
+	Raw    []Raw    // tables without a descriptor, not counted yet
 
 	decoders map[*catalog.Table]*rows.Decoder
 }
@@ -63,26 +65,30 @@ func (c *Cluster) Plan(ctx context.Context, wanted []string) (*Plan, error) {
 			p.Left = append(p.Left, fmt.Sprintf("the rows of table %q lie elsewhere", name))
 			continue
 		}
-		if err := p.add(c.View(), t); err != nil {
+		if err := c.add(p, t); err != nil {
 			return nil, err
 		}
 	}
 	if len(missing) > 0 {
 		return nil, fault.New(fault.Invalid, fmt.Sprintf("no table %q in these stores", missing), "evac cockroach survey STORE… lists the tables")
 	}
-	return p, nil
+	if len(wanted) > 0 {
+		return p, nil
+	}
+	return p, c.addRaw(ctx, p)
 }
 
 // add cuts a table and its indexes into tasks.
-func (p *Plan) add(view engine.View, t *catalog.Table) error {
-	d, err := rows.New(t, rows.Options{})
+func (c *Cluster) add(p *Plan, t *catalog.Table) error {
+	view := c.View()
+	d, err := rows.New(t, rows.Options{Loadable: c.opt.Loadable})
 	if err != nil {
 		return err
 	}
 	p.Tables, p.decoders[t] = append(p.Tables, t), d
 	dir := Dir(t)
 	for i, s := range cut(view, d, d.Span()) {
-		p.task(view, t, Task{Span: s, Part: path.Join(dir, fmt.Sprintf("part-%05d.csv", i))})
+		p.task(view, t, Task{Span: s, Part: path.Join(dir, fmt.Sprintf("part-%05d.%s", i, c.format()))})
 	}
 	for _, ix := range d.Indexes() {
 		if ix.Check == rows.No {

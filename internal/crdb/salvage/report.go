@@ -3,6 +3,7 @@ package salvage
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evac-io/evac/internal/crdb/rows"
@@ -17,6 +18,7 @@ type Report struct {
 	Rows      int64      `json:"rows"`
 	Bytes     int64      `json:"bytes"` // of all parts
 	Tables    []*Table   `json:"tables"`
+	Raw       []Raw      `json:"raw,omitempty"` // tables of which only keys and values are known
 	Sequences []Sequence `json:"sequences"`
 	Survey
 }
@@ -27,9 +29,11 @@ type Table struct {
 	Dir      string   `json:"dir"`
 	ID       uint32   `json:"id"`
 	State    string   `json:"state"`
+	Given    string   `json:"given,omitempty"` // its descriptor is lost: what describes it
 	Rows     int64    `json:"rows"`
 	Bytes    int64    `json:"bytes"`
 	Parts    []Part   `json:"parts"`
+	Lost     []uint32 `json:"lost,omitempty"`     // tables without a descriptor whose rows are interleaved into these
 	LeftOut  []string `json:"left_out,omitempty"` // columns that are stored nowhere
 	Withheld int64    `json:"withheld"`           // rows that are not proved: they stand in the doubtful- files
 
@@ -95,7 +99,7 @@ func (d Damage) compare(o Damage) int {
 
 // newReport begins a report.
 func (c *Cluster) newReport(p *Plan) *Report {
-	rep := &Report{Problems: []string{}, Notes: append([]string{}, p.Left...), Tables: []*Table{}, Sequences: []Sequence{}}
+	rep := &Report{Problems: []string{}, Notes: slices.Concat([]string{}, p.Left, c.notes), Tables: []*Table{}, Sequences: []Sequence{}}
 	if !c.asOf.IsZero() {
 		rep.AsOf = c.asOf.String()
 	}
@@ -146,6 +150,12 @@ func (r *Report) settle() {
 func (r *Report) judge(t *Table) {
 	if t.State != "public" {
 		r.problem("table %q is %s: its rows may be half of an import or restore", t.Name, t.State)
+	}
+	if t.Given != "" {
+		r.problem("table %q: its descriptor is lost in every store; what its columns are is taken from %q", t.Name, t.Given)
+	}
+	for _, id := range t.Lost {
+		r.problem("table %d: its descriptor is lost in every store, and no --schema describes it; its rows lie among those of table %q", id, t.Name)
 	}
 	if t.Withheld > 0 {
 		r.problem("table %q: %d rows are not proved; they stand in its doubtful- files", t.Name, t.Withheld)

@@ -39,9 +39,9 @@ type state struct {
 func (c *Cluster) planHash(p *Plan, null string) (string, error) {
 	h := sha256.New()
 	e := json.NewEncoder(h)
-	errs := []error{e.Encode(p.Tasks), e.Encode(null), e.Encode(c.asOf)}
+	errs := []error{e.Encode(p.Tasks), e.Encode(null), e.Encode(c.asOf), e.Encode(c.opt.Loadable), e.Encode(c.print)}
 	for _, t := range p.Tables {
-		errs = append(errs, e.Encode(FullName(t)), e.Encode(t.Version))
+		errs = append(errs, e.Encode(FullName(t)), e.Encode(t.Version), e.Encode(c.given[t]))
 	}
 	if c.Backup != nil {
 		for _, l := range c.Backup.Layers() {

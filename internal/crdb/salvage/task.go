@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,15 +49,14 @@ type Difference struct {
 // Do does one task; dir is the output folder. Damage that shows behind keys which
 // were read already makes it begin again.
 func (c *Cluster) Do(ctx context.Context, p *Plan, task Task, dir, null string) (Result, error) {
-	d := p.decoders[c.Catalog.Table(task.Tenant, task.Table)]
 	res := Result{Task: task.ID}
 	for {
-		err := c.attempt(ctx, d, task, dir, null, &res)
+		err := c.attempt(ctx, p, task, dir, null, &res)
 		if err == nil {
 			break
 		}
 		if !errors.Is(err, ranges.ErrReadAgain) {
-			return res, fmt.Errorf("read %s: %w", FullName(c.Catalog.Table(task.Tenant, task.Table)), err)
+			return res, fmt.Errorf("read table %d: %w", task.Table, err)
 		}
 	}
 	span := keys.Span(task.Span)
@@ -89,7 +89,11 @@ func (c *Cluster) compare(ctx context.Context, span keys.Span, res *Result) erro
 }
 
 // attempt reads the keys of a task once.
-func (c *Cluster) attempt(ctx context.Context, d *rows.Decoder, task Task, dir, null string, res *Result) (err error) {
+func (c *Cluster) attempt(ctx context.Context, p *Plan, task Task, dir, null string, res *Result) (err error) {
+	if task.Raw {
+		return c.attemptRaw(ctx, task, dir, res)
+	}
+	d := p.decoders[c.Catalog.Table(task.Tenant, task.Table)]
 	it := c.Reader().Iter(keys.Span(task.Span))
 	defer func() { err = errors.Join(err, c.closed(it)) }()
 	if task.Index != 0 {
@@ -110,7 +114,7 @@ func (c *Cluster) attempt(ctx context.Context, d *rows.Decoder, task Task, dir, 
 	}
 	defer func() { err = errors.Join(err, bad.discard()) }()
 	doubtful := &onDemand{CSV: rows.NewDoubtfulCSV(bad, null)}
-	if res.Rows, err = d.Read(ctx, it, rows.Output{Rows: rows.NewCSV(out, null), Doubtful: doubtful}); err != nil {
+	if res.Rows, err = d.Read(ctx, it, rows.Output{Rows: c.sink(out, null), Doubtful: doubtful}); err != nil {
 		return err
 	}
 	if res.File, err = out.finish(); err != nil {
@@ -118,6 +122,14 @@ func (c *Cluster) attempt(ctx context.Context, d *rows.Decoder, task Task, dir, 
 	}
 	res.Doubtful, err = bad.finish()
 	return err
+}
+
+// sink writes the rows of a part.
+func (c *Cluster) sink(to io.Writer, null string) rows.Sink {
+	if c.format() == Parquet {
+		return rows.NewParquet(to)
+	}
+	return rows.NewCSV(to, null)
 }
 
 // rests says what a span rests on, as far as the damage is known.
@@ -136,8 +148,10 @@ func (c *Cluster) rests(span keys.Span) ([]Rest, error) {
 	return out, nil
 }
 
-// doubtfulName is the file of the rows of a part that are not proved.
+// doubtfulName is the file of the rows of a part that are not proved: always CSV,
+// for they may have values that are none of their types.
 func doubtfulName(name string) string {
 	dir, base := filepath.Split(name)
+	base = strings.TrimSuffix(base, filepath.Ext(base)) + "." + CSV
 	return dir + "doubtful-" + strings.TrimPrefix(base, "part-")
 }

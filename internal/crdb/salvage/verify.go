@@ -28,15 +28,20 @@ func Verify(dir string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	var parts []Part
 	for _, t := range r.Tables {
-		for _, p := range t.Parts {
-			same, err := p.same(filepath.Join(dir, filepath.FromSlash(p.Name)))
-			if err != nil {
-				return r, err
-			}
-			if !same {
-				return r, fault.New(fault.Different, fmt.Sprintf("file %q is not what was written", p.Name), "salvage again: it writes that part anew")
-			}
+		parts = append(parts, t.Parts...)
+	}
+	for _, t := range r.Raw {
+		parts = append(parts, t.Parts...)
+	}
+	for _, p := range parts {
+		same, err := p.same(filepath.Join(dir, filepath.FromSlash(p.Name)))
+		if err != nil {
+			return r, err
+		}
+		if !same {
+			return r, fault.New(fault.Different, fmt.Sprintf("file %q is not what was written", p.Name), "salvage again: it writes that part anew")
 		}
 	}
 	return r, nil

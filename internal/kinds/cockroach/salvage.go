@@ -46,7 +46,11 @@ write is lost; what a transaction left behind counts by the transaction's own re
 
 In ` + "`out`" + ` stand then ` + "`data/<database>/<schema>.<table>/part-00000.csv`" + ` and so on (a header in each, parts and rows in primary-key order,
 hidden columns too), ` + "`schema.sql`" + ` for CockroachDB and ` + "`schema.postgres.sql`" + ` for PostgreSQL, ` + "`report.json`" + ` and ` + "`report.html`" + `.
+Parquet has integers, floats, truth values, dates, times, UUIDs, bytes and documents as such, everything else, decimals too, as its text.
 Rows that are not proved are not among them: they stand in ` + "`doubtful-00000.csv`" + ` beside the parts.
+
+Tables whose descriptors are lost in every store are described by ` + "`schema`" + `: SQL with the tables' ids, as the ` + "`schema.sql`" + ` of an earlier salvage has them,
+or a BACKUP. Without it their keys and values stand as they are, in hexadecimal, in ` + "`raw/table-ID/part-00000.csv`" + `. Either way the verdict names them.
 
 The step succeeds only if everything is proved: every checksum right, every index entry met by its row and back, all replicas the same, every
 range with its newest state, no keys without a store. Else it fails with exit code 3, names what is missing or doubtful, and all that could be had is there.
@@ -62,6 +66,11 @@ type Salvage struct {
 	Null   string    `evac:"null" doc:"text that stands for NULL; an empty field without quotes by default"`
 	Jobs   int       `evac:"jobs" doc:"how many pieces are read at once; one a core by default"`
 	Memory step.Size `evac:"memory" default:"2GiB" doc:"what the stores may take"`
+
+	Format   string `evac:"format" default:"csv" doc:"form of the files, \"csv\" or \"parquet\""`
+	Loadable bool   `evac:"loadable" doc:"leave out the columns that a database makes by itself, computed ones and the hidden rowid, so that COPY and IMPORT INTO take the files as they are"`
+
+	Schema string `evac:"schema" doc:"file of SQL with the ids of tables, or folder of a BACKUP: it describes the tables whose descriptors are lost in every store"`
 
 	StoreKey []string `evac:"store_key" doc:"key files of encrypted stores, as the nodes were started with: one for all, or each node's"`
 	CopyTo   string   `evac:"copy_to" doc:"folder into which the stores are copied first, with their hashes; they are read where they lie by default"`
@@ -103,7 +112,7 @@ func (s *Salvage) options(env *step.Env) (salvage.Options, error) {
 	if err != nil {
 		return salvage.Options{}, err
 	}
-	opt := salvage.Options{AsOf: at, Tables: s.Table, Null: s.Null, Jobs: s.Jobs, Memory: int64(s.Memory), Work: inDir(env, s.Work), CopyTo: inDir(env, s.CopyTo)}
+	opt := salvage.Options{AsOf: at, Tables: s.Table, Null: s.Null, Jobs: s.Jobs, Memory: int64(s.Memory), Format: s.Format, Loadable: s.Loadable, Schema: inDir(env, s.Schema), Work: inDir(env, s.Work), CopyTo: inDir(env, s.CopyTo)}
 	opt.StoreKeys, err = keyFiles(env, s.StoreKey)
 	return opt, err
 }
