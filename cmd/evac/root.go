@@ -91,10 +91,11 @@ or watch a whole night on real servers on this machine: evac demo move`,
 		a.initCommand(), a.fmtCommand(), a.checkCommand(), a.drillCommand(), a.runCommand(), a.resumeCommand(), a.demoCommand(),
 		a.undoCommand(), a.holdCommand(), a.releaseCommand(), a.retryCommand(), a.skipCommand(), a.abortCommand(),
 		a.approveCommand(), a.rejectCommand(), a.tickCommand(), a.itemCommand(), a.noteCommand(),
-		a.statusCommand(), a.reportCommand(), a.runsCommand(), a.drillsCommand(), a.kindsCommand(), a.journalCommand(),
+		a.statusCommand(), a.reportCommand(), a.runsCommand(), a.drillsCommand(), a.kindsCommand(), a.journalCommand(), a.versionCommand(),
 	)
 	root.AddCommand(a.familyCommands()...)
 	a.refuseUnknown(root)
+	a.wrapHelp(root)
 	return root
 }
 

@@ -138,10 +138,8 @@ func (k KindPage) Type() string { return "kind" }
 // Write is of Page.
 func (k KindPage) Write(p *Paper) {
 	p.wrap("", "", p.paint(bold, k.Kind)+": "+k.Summary)
-	for paragraph := range strings.SplitSeq(k.Doc, "\n\n") {
-		p.blank()
-		writeParagraph(p, paragraph)
-	}
+	p.blank()
+	writeProse(p, k.Doc)
 	p.blank()
 	p.field(0, "Effect", variedEffect(k.Effect, k.varies))
 	p.field(0, "Command", k.Command)
@@ -156,6 +154,20 @@ func (k KindPage) Write(p *Paper) {
 		for line := range strings.Lines(k.Example) {
 			p.lines = append(p.lines, "  "+strings.TrimRight(line, "\n"))
 		}
+	}
+}
+
+// Prose fills Markdown to a number of columns.
+func Prose(markdown string, columns int) string {
+	p := newPaper(columns, false, nil)
+	writeProse(p, markdown)
+	return strings.Join(p.lines, "\n")
+}
+
+func writeProse(p *Paper, markdown string) {
+	for paragraph := range strings.SplitSeq(markdown, "\n\n") {
+		p.blank()
+		writeParagraph(p, paragraph)
 	}
 }
 

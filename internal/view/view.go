@@ -62,6 +62,15 @@ const (
 	defaultRows    = 24
 )
 
+// Columns is how wide a line may be.
+func (o Options) Columns() int {
+	if o.Size == nil {
+		return defaultColumns
+	}
+	columns, _ := o.Size()
+	return columns
+}
+
 // View shows one command's doings. Its methods may be called from any
 // goroutine. It follows a run by folding the events itself and so needs
 // nothing of the conductor but them.
