@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: demo test build release lint torture torture-salvage matrix-postgres bench-conduct bench-memory bench-postgres bench-verify bench-warm docs clean prepare unit
+.PHONY: demo test build release lint torture torture-salvage matrix-postgres bench-conduct bench-memory bench-postgres bench-salvage bench-verify bench-warm docs clean prepare unit
 
 demo: build ## a whole moving night on real servers of this machine
 	./bin/evac demo move
@@ -56,6 +56,9 @@ bench-conduct: ## what the conductor itself costs
 
 bench-warm: ## how fast a cold database is read into memory
 	scripts/bench-warm
+
+bench-salvage: ## rows out of raw stores, beside reading the stores alone (three stores of 2 GB; EVAC_FIXTURES)
+	scripts/bench-salvage
 
 bench-verify: ## what the headcount costs beside plain reading
 	scripts/bench-verify

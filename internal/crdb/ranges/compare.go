@@ -11,7 +11,7 @@ import (
 
 // Comparison is what comparing the replicas of a span at the same index gave.
 type Comparison struct {
-	Entries, Bytes int64        // of the first replica of each range
+	Entries, Bytes int64        // of the first replica of each range that has others
 	Compared       int64        // entries that two replicas or more have the same
 	Differences    []Difference // the first of them, neighbours joined
 	Differing      int64        // entries that are not the same everywhere
@@ -95,18 +95,31 @@ func (c *Comparison) take(o *Comparison) {
 	c.Differences = append(c.Differences, o.Differences[:min(len(o.Differences), maxDifferences-len(c.Differences))]...)
 }
 
-// part compares once; it says whether new damage was met.
-func (c *Comparison) part(ctx context.Context, p *part, span keys.Span) (news bool, err error) {
-	var sides []*side
+// comparable are the replicas that can be brought to the same index; it notes
+// those that cannot, and the one that has no other.
+func (p *part) comparable(c *Comparison) (out []*base) {
 	for i, b := range p.bases {
 		if i > 0 && !b.reaches {
 			c.Alone = append(c.Alone, fmt.Sprintf("range %d: store %d is behind, and the log does not reach", p.rng.RangeID, b.replica.Store()))
 			continue
 		}
-		sides = append(sides, &side{Iter: b.open().Iter(span), source: b.replica.Source})
+		out = append(out, b)
 	}
-	if len(sides) == 1 {
-		c.Alone = append(c.Alone, fmt.Sprintf("range %d: only store %d has it", p.rng.RangeID, sides[0].source.Store))
+	if len(out) == 1 {
+		c.Alone = append(c.Alone, fmt.Sprintf("range %d: only store %d has it", p.rng.RangeID, out[0].replica.Store()))
+	}
+	return out
+}
+
+// part compares once; it says whether new damage was met.
+func (c *Comparison) part(ctx context.Context, p *part, span keys.Span) (news bool, err error) {
+	bases := p.comparable(c)
+	if len(bases) == 1 {
+		return false, nil
+	}
+	var sides []*side
+	for _, b := range bases {
+		sides = append(sides, &side{Iter: b.open().Iter(span), source: b.replica.Source})
 	}
 	for _, s := range sides {
 		s.next()

@@ -45,6 +45,9 @@ func NewDoubtfulCSV(w io.Writer, null string) *CSV { return &CSV{w: w, null: nul
 
 // Begin writes the header line.
 func (c *CSV) Begin(d *Decoder) error {
+	if c.buf == nil {
+		c.buf = make([]byte, 0, flushAt+flushAt/8)
+	}
 	c.fields = c.fields[:0]
 	for i, col := range d.Columns() {
 		c.fields = append(c.fields, c.kindOf(&col.Type))

@@ -24,8 +24,14 @@ func (c *Cluster) Merge(ctx context.Context, p *Plan, results []Result, dir stri
 	if err != nil {
 		return nil, err
 	}
+	tasks := map[*catalog.Table][]Task{}
+	for _, task := range p.Tasks {
+		if t := c.Catalog.Table(task.Tenant, task.Table); !task.Raw {
+			tasks[t] = append(tasks[t], task)
+		}
+	}
 	for _, t := range p.Tables {
-		one, err := c.mergeTable(ctx, p, t, results, again, opt)
+		one, err := c.mergeTable(ctx, p.decoders[t], t, tasks[t], results, again, opt)
 		if err != nil {
 			return nil, fmt.Errorf("count table %q: %w", FullName(t), err)
 		}
@@ -42,7 +48,7 @@ func (c *Cluster) Merge(ctx context.Context, p *Plan, results []Result, dir stri
 		return nil, err
 	}
 	rep.settle()
-	if err := c.writeSchema(rep, dir); err != nil {
+	if err := errors.Join(syncAll(ctx, dir, p, results), c.writeSchema(rep, dir)); err != nil {
 		return nil, err
 	}
 	return rep, rep.write(dir)
@@ -55,9 +61,13 @@ func (c *Cluster) prove(ctx context.Context, results []Result) (map[uint64]bool,
 	if c.Backup != nil {
 		return again, nil
 	}
+	open := map[uint64]bool{} // to a proof: what they rest on does not say whether it is all
+	for _, r := range c.Map.Ranges {
+		open[r.RangeID] = r.Chosen != nil && (r.Chosen.Lost || r.Replay.Problem != "")
+	}
 	for _, r := range results {
 		for _, s := range r.Rests {
-			if s.Store == 0 || s.Doubt != "" {
+			if s.Store == 0 || open[s.Range] {
 				again[s.Range] = true
 			}
 		}
@@ -93,14 +103,10 @@ func (c *Cluster) walk(ctx context.Context, span keys.Span) error {
 }
 
 // mergeTable adds up the tasks of one table.
-func (c *Cluster) mergeTable(ctx context.Context, p *Plan, t *catalog.Table, results []Result, again map[uint64]bool, opt Options) (*Table, error) {
-	d := p.decoders[t]
+func (c *Cluster) mergeTable(ctx context.Context, d *rows.Decoder, t *catalog.Table, tasks []Task, results []Result, again map[uint64]bool, opt Options) (*Table, error) {
 	out := &Table{Name: FullName(t), Dir: Dir(t), ID: t.ID, State: t.State.String(), Given: c.given[t], LeftOut: d.LeftOut()}
 	var sum rows.Result
-	for _, task := range p.Tasks {
-		if task.Table != t.ID || task.Tenant != t.Tenant || task.Raw {
-			continue
-		}
+	for _, task := range tasks {
 		r := results[task.ID]
 		sum.Add(r.Rows)
 		if task.Index == 0 {

@@ -1,6 +1,7 @@
 package salvage
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/evac-io/evac/internal/crdb/rows"
 )
@@ -46,12 +49,13 @@ func (p *part) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// finish makes the file last and gives it its name.
+// finish gives the file its name. It lasts once it was synced: until then a crash
+// of the machine may take it, which its hash shows.
 func (p *part) finish() (*File, error) {
 	f := p.file
 	p.file = nil
 	killpoint()
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("write %q: %w", p.name, err)
 	}
 	killpoint()
@@ -59,7 +63,7 @@ func (p *part) finish() (*File, error) {
 		return nil, err
 	}
 	killpoint()
-	return &File{Bytes: p.size, SHA256: hex.EncodeToString(p.hash.Sum(nil))}, syncDir(filepath.Dir(p.name))
+	return &File{Bytes: p.size, SHA256: hex.EncodeToString(p.hash.Sum(nil))}, nil
 }
 
 // discard takes away what was not finished.
@@ -70,16 +74,43 @@ func (p *part) discard() error {
 	return errors.Join(p.file.Close(), os.Remove(p.file.Name()))
 }
 
-// syncDir makes the names in a folder last.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// syncFile makes a file last, or the names in a folder.
+func syncFile(name string) error {
+	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(f.Sync(), f.Close())
 }
 
-// writeFile writes a small file as a part is written.
+// syncing is how many files are synced at once: most of the time is waiting.
+const syncing = 16
+
+// syncAll makes the parts of a salvage last, with their names.
+func syncAll(ctx context.Context, dir string, p *Plan, results []Result) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(syncing)
+	folders := map[string]bool{}
+	sync := func(name string) {
+		g.Go(func() error { return errors.Join(ctx.Err(), syncFile(name)) })
+	}
+	for _, r := range results {
+		name := filepath.Join(dir, filepath.FromSlash(p.Tasks[r.Task].Part))
+		if r.File != nil {
+			folders[filepath.Dir(name)] = true
+			sync(name)
+		}
+		if r.Doubtful != nil {
+			sync(doubtfulName(name))
+		}
+	}
+	for folder := range folders {
+		sync(folder)
+	}
+	return g.Wait()
+}
+
+// writeFile writes a small file as a part is written, and makes it last.
 func writeFile(name string, data []byte) error {
 	p, err := createPart(name)
 	if err != nil {
@@ -88,8 +119,13 @@ func writeFile(name string, data []byte) error {
 	if _, err := p.Write(data); err != nil {
 		return errors.Join(err, p.discard())
 	}
-	_, err = p.finish()
-	return err
+	if err := p.file.Sync(); err != nil {
+		return errors.Join(err, p.discard())
+	}
+	if _, err = p.finish(); err != nil {
+		return err
+	}
+	return syncFile(filepath.Dir(name))
 }
 
 // same says whether a file on disk is the one that was written.

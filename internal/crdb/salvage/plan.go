@@ -2,6 +2,7 @@ package salvage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -34,8 +35,8 @@ type Task struct {
 
 // Plan is all tasks, the same for whoever asks and however many workers there are.
 type Plan struct {
-	Tables []*catalog.Table // in the order of the tasks
-	Tasks  []Task
+	Tables []*catalog.Table // by name
+	Tasks  []Task           // in the order of keys
 	Bytes  int64
 	Left   []string // tables that are left out, and why
 	Raw    []Raw    // tables without a descriptor, not counted yet
@@ -65,6 +66,10 @@ func (c *Cluster) Plan(ctx context.Context, wanted []string) (*Plan, error) {
 			p.Left = append(p.Left, fmt.Sprintf("the rows of table %q lie elsewhere", name))
 			continue
 		}
+		p.Tables = append(p.Tables, t)
+	}
+	// In the order of their keys, so that a table file is opened once for all.
+	for _, t := range slices.SortedFunc(slices.Values(p.Tables), byKey) {
 		if err := c.add(p, t); err != nil {
 			return nil, err
 		}
@@ -78,6 +83,11 @@ func (c *Cluster) Plan(ctx context.Context, wanted []string) (*Plan, error) {
 	return p, c.addRaw(ctx, p)
 }
 
+// byKey is the order in which tables have their keys.
+func byKey(a, b *catalog.Table) int {
+	return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.ID, b.ID))
+}
+
 // add cuts a table and its indexes into tasks.
 func (c *Cluster) add(p *Plan, t *catalog.Table) error {
 	view := c.View()
@@ -85,7 +95,7 @@ func (c *Cluster) add(p *Plan, t *catalog.Table) error {
 	if err != nil {
 		return err
 	}
-	p.Tables, p.decoders[t] = append(p.Tables, t), d
+	p.decoders[t] = d
 	dir := Dir(t)
 	for i, s := range cut(view, d, d.Span()) {
 		p.task(view, t, Task{Span: s, Part: path.Join(dir, fmt.Sprintf("part-%05d.%s", i, c.format()))})

@@ -19,6 +19,18 @@ type blocks struct {
 	plain []byte
 }
 
+// buffers is what blocks were read into, for the next who reads the table.
+type buffers struct{ raw, plain []byte }
+
+// close gives the buffers back to the table.
+func (b *blocks) close() {
+	b.codec.close()
+	if cap(b.raw) > 0 {
+		b.t.buffers.Put(&buffers{b.raw[:0], b.plain[:0]})
+	}
+	b.raw, b.plain, b.at = nil, nil, 0
+}
+
 // read returns the contents of a block whose checksum holds. Reading goes on to
 // until, if what lies there will be asked for next.
 func (b *blocks) read(h handle, until int64) ([]byte, error) {
@@ -41,6 +53,11 @@ func (b *blocks) stretch(off, n, until int64) ([]byte, error) {
 	}
 	if off < 0 || n > b.t.size || off > b.t.size-n {
 		return nil, fmt.Errorf("the block ends at byte %d of %d", off+n, b.t.size)
+	}
+	if b.raw == nil {
+		if used, ok := b.t.buffers.Get().(*buffers); ok {
+			b.raw, b.plain = used.raw, used.plain
+		}
 	}
 	want := max(n, min(readBehind, until-off, b.t.size-off))
 	b.raw, b.at = sized(b.raw, int(want)), off

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"sync"
 
 	"github.com/evac-io/evac/internal/crdb/engine"
 	"github.com/evac-io/evac/internal/crdb/keys"
@@ -42,6 +43,8 @@ type Table struct {
 	checksum  byte
 	prefixed  bool // values of Sets begin with a byte that says where they are
 	pieces    []piece
+	before    []int64 // of each piece, and behind the last: the stored bytes before it
+	buffers   sync.Pool
 	values    []handle // the value blocks, by number
 	props     Properties
 	rangeDels []RangeDel
@@ -71,6 +74,7 @@ func Open(ctx context.Context, file io.ReaderAt, size int64, o Options) (*Table,
 	if err := t.load(ctx); err != nil {
 		return nil, fmt.Errorf("open table %q: %w", o.Name, err)
 	}
+	t.sum()
 	return t, nil
 }
 
@@ -109,22 +113,35 @@ func (t *Table) Cuts(span keys.Span, bytes int64) [][]byte {
 // Size is about how many stored bytes the span has. Value blocks count with the
 // share that the span has of the data blocks.
 func (t *Table) Size(span keys.Span) int64 {
-	var in, all int64
 	span = span.Intersect(t.limits)
-	for i := range t.pieces {
-		all += t.pieces[i].size
-		if span.Overlaps(t.span(i)) {
-			in += t.pieces[i].size
+	if span.Empty() || len(t.pieces) == 0 {
+		return 0
+	}
+	first, behind := t.seek(span.From), len(t.pieces)
+	if span.To != nil { // the piece that has its end may begin behind it
+		behind = min(behind, t.seek(span.To)+1)
+		for behind > first && !span.Overlaps(t.span(behind-1)) {
+			behind--
 		}
 	}
+	if behind <= first {
+		return 0
+	}
+	in := t.before[behind] - t.before[first]
+	all := t.before[len(t.pieces)]
 	var values int64
 	for _, v := range t.values {
 		values += v.size
 	}
-	if all == 0 {
-		return 0
+	return in + int64(float64(values)*float64(in)/float64(max(all, 1)))
+}
+
+// sum adds up the sizes of the pieces, once they are known.
+func (t *Table) sum() {
+	t.before = make([]int64, 1, len(t.pieces)+1)
+	for i := range t.pieces {
+		t.before = append(t.before, t.before[i]+t.pieces[i].size)
 	}
-	return in + int64(float64(values)*float64(in)/float64(all))
 }
 
 // seek is the first piece that can have a user key not before user.
