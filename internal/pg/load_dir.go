@@ -160,7 +160,7 @@ func readTables(dir, under, null string) ([]LoadTable, error) {
 	}
 	var tables []LoadTable
 	for _, e := range list {
-		if !e.IsDir() {
+		if !e.IsDir() || strings.Contains(e.Name(), "@") { // what is left of a dropped table
 			continue
 		}
 		t, err := readTable(dir, filepath.Join(under, e.Name()), null)

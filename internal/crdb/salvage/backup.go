@@ -57,6 +57,9 @@ func (c *Cluster) openBackup(ctx context.Context, inputs []input) (err error) {
 	if c.opt.Schema != "" {
 		return fault.New(fault.Invalid, "a backup has its schema with it", "leave --schema away")
 	}
+	if c.opt.Dropped {
+		return fault.New(fault.Invalid, "a backup has no rows of dropped tables", "leave --dropped away, or salvage the backup with --as-of before they were dropped")
+	}
 	c.asOf, c.outcomes = c.Backup.AsOf(), mvcc.NewOutcomes(c.Backup.View(), nil)
 	raws, err := backupDescriptors(c.Backup)
 	if err != nil {

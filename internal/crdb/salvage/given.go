@@ -35,7 +35,7 @@ func (c *Cluster) takeSchema(ctx context.Context, name string) error {
 		if c.Catalog.Table(t.Tenant, t.ID) != nil || allLost {
 			continue
 		}
-		has, err := c.hasKeys(ctx, t.Span(&t.Primary))
+		has, err := c.hasKeys(ctx, t.Span(&t.Primary), c.asOf)
 		if err != nil {
 			return err
 		}
@@ -80,10 +80,10 @@ func (c *Cluster) readGiven(ctx context.Context, name string) (*catalog.Catalog,
 	return out, doubts, nil
 }
 
-// hasKeys says whether any key of a span has a value.
-func (c *Cluster) hasKeys(ctx context.Context, span keys.Span) (has bool, err error) {
+// hasKeys says whether any key of a span has a value at a moment.
+func (c *Cluster) hasKeys(ctx context.Context, span keys.Span, at keys.Timestamp) (has bool, err error) {
 	for {
-		it := c.Reader().Iter(span)
+		it := c.readerAt(at).Iter(span)
 		has = it.Next()
 		err := errors.Join(c.closed(it), ctx.Err())
 		if !errors.Is(err, ranges.ErrReadAgain) {
@@ -93,8 +93,8 @@ func (c *Cluster) hasKeys(ctx context.Context, span keys.Span) (has bool, err er
 }
 
 // unknown are the tables which have keys and no descriptor, by tenant and id. The
-// database's own are not among them.
-func (c *Cluster) unknown(ctx context.Context) ([]Raw, error) {
+// database's own are not among them, nor are dropped ones.
+func (c *Cluster) unknown(ctx context.Context, dropped []*catalog.Table) ([]Raw, error) {
 	tenants, err := c.tenants(ctx)
 	if err != nil {
 		return nil, err
@@ -106,10 +106,11 @@ func (c *Cluster) unknown(ctx context.Context) ([]Raw, error) {
 			return nil, err
 		}
 		for _, id := range ids {
-			if id < firstUserID || c.Catalog.Table(tenant, id) != nil {
+			known := func(t *catalog.Table) bool { return t.Tenant == tenant && t.ID == id }
+			if id < firstUserID || c.Catalog.Table(tenant, id) != nil || slices.ContainsFunc(dropped, known) {
 				continue
 			}
-			has, err := c.hasKeys(ctx, keys.PrefixSpan(keys.TablePrefix(tenant, id)))
+			has, err := c.hasKeys(ctx, keys.PrefixSpan(keys.TablePrefix(tenant, id)), c.asOf)
 			if err != nil {
 				return nil, err
 			}

@@ -26,7 +26,7 @@ func (c *Cluster) Merge(ctx context.Context, p *Plan, results []Result, dir stri
 	}
 	tasks := map[*catalog.Table][]Task{}
 	for _, task := range p.Tasks {
-		if t := c.Catalog.Table(task.Tenant, task.Table); !task.Raw {
+		if t := c.Catalog.Table(task.Tenant, task.Table); !task.Raw && task.Gone == 0 {
 			tasks[t] = append(tasks[t], task)
 		}
 	}
@@ -36,6 +36,9 @@ func (c *Cluster) Merge(ctx context.Context, p *Plan, results []Result, dir stri
 			return nil, fmt.Errorf("count table %q: %w", FullName(t), err)
 		}
 		rep.Tables = append(rep.Tables, one)
+	}
+	if err := c.mergeGone(p, results, again, rep); err != nil {
+		return nil, err
 	}
 	if err := c.mergeRaw(p, results, again, rep); err != nil {
 		return nil, err

@@ -29,7 +29,8 @@ type Options struct {
 	Format   string // of the parts: "csv", which is also the default, or "parquet"
 	Loadable bool   // leaves out the columns that a database makes by itself
 
-	Schema string // SQL with the ids of tables, or a backup's folder: for tables whose descriptors are lost
+	Dropped bool   // dropped and truncated tables too, as far as their rows are left
+	Schema  string // SQL with the ids of tables, or a backup's folder: for tables whose descriptors are lost
 
 	Work      string   // folder in which archives are unpacked; empty: one that goes when the cluster is closed
 	CopyTo    string   // folder into which the evidence is copied first; empty: it is read where it lies
@@ -158,12 +159,7 @@ func (c *Cluster) View() engine.View {
 }
 
 // Reader reads all keys at the chosen moment.
-func (c *Cluster) Reader() *mvcc.Reader {
-	if c.Backup != nil {
-		return mvcc.NewReader(c.Backup.View(), c.outcomes, c.asOf)
-	}
-	return c.Map.Reader(c.asOf)
-}
+func (c *Cluster) Reader() *mvcc.Reader { return c.readerAt(c.asOf) }
 
 // closed ends a walk of a reader, and says what ended it too early.
 func (c *Cluster) closed(it *mvcc.Iter) error {

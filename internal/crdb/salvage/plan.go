@@ -29,6 +29,7 @@ type Task struct {
 	Index  uint32 `json:"index,omitempty"` // whose entries are counted; 0: rows are written
 	Span   Span   `json:"span"`
 	Raw    bool   `json:"raw,omitempty"`  // keys and values are written as they are: nobody describes the table
+	Gone   int    `json:"gone,omitempty"` // which of the dropped tables it is, counted from 1
 	Part   string `json:"part,omitempty"` // the file of the rows, below the output folder, slashes between
 	Bytes  int64  `json:"bytes"`          // stored, about
 }
@@ -41,6 +42,7 @@ type Plan struct {
 	Left   []string // tables that are left out, and why
 	Raw    []Raw    // tables without a descriptor, not counted yet
 
+	gone     []gone // dropped and truncated tables
 	decoders map[*catalog.Table]*rows.Decoder
 }
 
@@ -59,6 +61,8 @@ func (c *Cluster) Plan(ctx context.Context, wanted []string) (*Plan, error) {
 			continue
 		}
 		switch {
+		case t.State == catalog.Dropped && c.opt.Dropped:
+			continue // see addGone
 		case t.State == catalog.Adding, t.State == catalog.Dropped:
 			p.Left = append(p.Left, fmt.Sprintf("table %q is %s", name, t.State))
 			continue
@@ -77,10 +81,28 @@ func (c *Cluster) Plan(ctx context.Context, wanted []string) (*Plan, error) {
 	if len(missing) > 0 {
 		return nil, fault.New(fault.Invalid, fmt.Sprintf("no table %q in these stores", missing), "evac cockroach survey STORE… lists the tables")
 	}
+	dropped, err := c.history(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.opt.Dropped {
+		if err := c.addGone(ctx, p, dropped, wanted); err != nil {
+			return nil, err
+		}
+	}
 	if len(wanted) > 0 {
 		return p, nil
 	}
-	return p, c.addRaw(ctx, p)
+	return p, c.addRaw(ctx, p, dropped)
+}
+
+// reads is the decoder of a task, and the moment at which it reads.
+func (c *Cluster) reads(p *Plan, task Task) (*rows.Decoder, keys.Timestamp) {
+	if task.Gone > 0 {
+		g := p.gone[task.Gone-1]
+		return p.decoders[g.Table], g.at
+	}
+	return p.decoders[c.Catalog.Table(task.Tenant, task.Table)], c.asOf
 }
 
 // byKey is the order in which tables have their keys.

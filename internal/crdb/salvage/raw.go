@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 
+	"github.com/evac-io/evac/internal/crdb/catalog"
 	"github.com/evac-io/evac/internal/crdb/enc"
 	"github.com/evac-io/evac/internal/crdb/keys"
 	"github.com/evac-io/evac/internal/crdb/mvcc"
@@ -43,8 +44,8 @@ func (r Raw) String() string {
 }
 
 // addRaw cuts the keys of tables without a descriptor into tasks.
-func (c *Cluster) addRaw(ctx context.Context, p *Plan) (err error) {
-	if p.Raw, err = c.unknown(ctx); err != nil {
+func (c *Cluster) addRaw(ctx context.Context, p *Plan, dropped []*catalog.Table) (err error) {
+	if p.Raw, err = c.unknown(ctx, dropped); err != nil {
 		return err
 	}
 	view := c.View()

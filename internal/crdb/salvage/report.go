@@ -18,7 +18,8 @@ type Report struct {
 	Rows      int64      `json:"rows"`
 	Bytes     int64      `json:"bytes"` // of all parts
 	Tables    []*Table   `json:"tables"`
-	Raw       []Raw      `json:"raw,omitempty"` // tables of which only keys and values are known
+	Dropped   []Gone     `json:"dropped,omitempty"` // what is left of tables that are no more
+	Raw       []Raw      `json:"raw,omitempty"`     // tables of which only keys and values are known
 	Sequences []Sequence `json:"sequences"`
 	Survey
 }

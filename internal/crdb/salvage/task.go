@@ -93,8 +93,8 @@ func (c *Cluster) attempt(ctx context.Context, p *Plan, task Task, dir, null str
 	if task.Raw {
 		return c.attemptRaw(ctx, task, dir, res)
 	}
-	d := p.decoders[c.Catalog.Table(task.Tenant, task.Table)]
-	it := c.Reader().Iter(keys.Span(task.Span))
+	d, at := c.reads(p, task)
+	it := c.readerAt(at).Iter(keys.Span(task.Span))
 	defer func() { err = errors.Join(err, c.closed(it)) }()
 	if task.Index != 0 {
 		res.Rows, err = d.ReadEntries(ctx, task.Index, it)

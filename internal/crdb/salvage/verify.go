@@ -32,6 +32,9 @@ func Verify(dir string) (*Report, error) {
 	for _, t := range r.Tables {
 		parts = append(parts, t.Parts...)
 	}
+	for _, t := range r.Dropped {
+		parts = append(parts, t.Parts...)
+	}
 	for _, t := range r.Raw {
 		parts = append(parts, t.Parts...)
 	}

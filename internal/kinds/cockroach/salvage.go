@@ -52,6 +52,9 @@ Rows that are not proved are not among them: they stand in ` + "`doubtful-00000.
 Tables whose descriptors are lost in every store are described by ` + "`schema`" + `: SQL with the tables' ids, as the ` + "`schema.sql`" + ` of an earlier salvage has them,
 or a BACKUP. Without it their keys and values stand as they are, in hexadecimal, in ` + "`raw/table-ID/part-00000.csv`" + `. Either way the verdict names them.
 
+With ` + "`dropped`" + `, what is left of dropped and truncated tables stands in ` + "`data/<database>/<schema>.<table>@dropped-ID`" + `. Nobody can say whether that is all of
+their rows: they have no part in the verdict.
+
 The step succeeds only if everything is proved: every checksum right, every index entry met by its row and back, all replicas the same, every
 range with its newest state, no keys without a store. Else it fails with exit code 3, names what is missing or doubtful, and all that could be had is there.
 The same command again goes on where it stopped.
@@ -70,7 +73,8 @@ type Salvage struct {
 	Format   string `evac:"format" default:"csv" doc:"form of the files, \"csv\" or \"parquet\""`
 	Loadable bool   `evac:"loadable" doc:"leave out the columns that a database makes by itself, computed ones and the hidden rowid, so that COPY and IMPORT INTO take the files as they are"`
 
-	Schema string `evac:"schema" doc:"file of SQL with the ids of tables, or folder of a BACKUP: it describes the tables whose descriptors are lost in every store"`
+	Dropped bool   `evac:"dropped" doc:"dropped and truncated tables too, as far as their rows are left"`
+	Schema  string `evac:"schema" doc:"file of SQL with the ids of tables, or folder of a BACKUP: it describes the tables whose descriptors are lost in every store"`
 
 	StoreKey []string `evac:"store_key" doc:"key files of encrypted stores, as the nodes were started with: one for all, or each node's"`
 	CopyTo   string   `evac:"copy_to" doc:"folder into which the stores are copied first, with their hashes; they are read where they lie by default"`
@@ -112,7 +116,7 @@ func (s *Salvage) options(env *step.Env) (salvage.Options, error) {
 	if err != nil {
 		return salvage.Options{}, err
 	}
-	opt := salvage.Options{AsOf: at, Tables: s.Table, Null: s.Null, Jobs: s.Jobs, Memory: int64(s.Memory), Format: s.Format, Loadable: s.Loadable, Schema: inDir(env, s.Schema), Work: inDir(env, s.Work), CopyTo: inDir(env, s.CopyTo)}
+	opt := salvage.Options{AsOf: at, Tables: s.Table, Null: s.Null, Jobs: s.Jobs, Memory: int64(s.Memory), Format: s.Format, Loadable: s.Loadable, Dropped: s.Dropped, Schema: inDir(env, s.Schema), Work: inDir(env, s.Work), CopyTo: inDir(env, s.CopyTo)}
 	opt.StoreKeys, err = keyFiles(env, s.StoreKey)
 	return opt, err
 }
