@@ -194,7 +194,7 @@ func statements(t *testing.T, dsn secret.DSN, text string) {
 const jsonCommands = `
 evac kinds --json
 evac kinds postgres_copy --json
-evac cockroach survey "$STORE" --json
+evac cockroach survey "$STORE" --backup-at 2026-01-01T00:00:00Z --json
 evac cockroach lookup "$STORE" --table guild_members --key 1 --json
 evac init --json
 evac check broken.hcl --json

@@ -119,6 +119,19 @@ func (p *Path) RowKey(key, value []byte) []byte {
 	return p.rowKey(columns, extra)
 }
 
+// Rows is a function that gives the key, without family, of the row that a key of
+// the table belongs to; nil if it is another table's. It serves one goroutine.
+func (d *Decoder) Rows() func(key []byte) []byte {
+	columns := make([][]byte, len(d.primary.parts))
+	return func(key []byte) []byte {
+		rest, whose := d.primary.split(key, columns)
+		if whose != mine {
+			return nil
+		}
+		return key[:len(key)-len(rest)]
+	}
+}
+
 // rowKey puts a row's key together from what an entry has of it.
 func (p *Path) rowKey(columns [][]byte, extra []byte) []byte {
 	type place struct {

@@ -11,28 +11,28 @@ import (
 
 // Facts are what a store says of itself, and what its directory holds.
 type Facts struct {
-	Engine         string            // "pebble" or "rocksdb", by its OPTIONS; empty if there are none
-	EngineVersion  string            // as OPTIONS says
-	FormatVersion  int               // format major version; 1 where there is no marker
-	MinVersion     string            // cluster version that the store is bound to, as "21.1"; empty before that
-	ClusterVersion string            // active cluster version as the store knew it last
-	Options        map[string]string // "Section.key" → value
-	Manifest       string            // the MANIFEST that was read; empty: there is none to read
+	Engine         string            `json:"engine"`            // "pebble" or "rocksdb", by its OPTIONS; empty if there are none
+	EngineVersion  string            `json:"engine_version"`    // as OPTIONS says
+	FormatVersion  int               `json:"format_version"`    // format major version; 1 where there is no marker
+	MinVersion     string            `json:"min_version"`       // cluster version that the store is bound to, as "21.1"; empty before that
+	ClusterVersion string            `json:"cluster_version"`   // active cluster version as the store knew it last
+	Options        map[string]string `json:"options,omitempty"` // "Section.key" → value
+	Manifest       string            `json:"manifest"`          // the MANIFEST that was read; empty: there is none to read
 	// Loose says that the MANIFEST does not tell all that is live: tables count
 	// by their own contents. Rows that had been deleted may come back.
-	Loose        bool
-	Notes        []string // why, and what else is unusual
-	Tables       int      // live ones
-	Levels       [maxLevels]int
-	TableBytes   int64
-	Files        int // all files of the directory
-	Bytes        int64
-	WALs         []WAL    // those that were read
-	ObsoleteWALs []string // those of which tables hold all
-	Unreferenced []string // tables that no MANIFEST names
-	Missing      []string // tables that are not there or not whole
-	Blobs        int
-	Encrypted    bool
+	Loose        bool           `json:"loose"`
+	Notes        []string       `json:"notes,omitempty"` // why, and what else is unusual
+	Tables       int            `json:"tables"`          // live ones
+	Levels       [maxLevels]int `json:"levels"`
+	TableBytes   int64          `json:"table_bytes"`
+	Files        int            `json:"files"` // all files of the directory
+	Bytes        int64          `json:"bytes"`
+	WALs         []WAL          `json:"wals,omitempty"`          // those that were read
+	ObsoleteWALs []string       `json:"obsolete_wals,omitempty"` // those of which tables hold all
+	Unreferenced []string       `json:"unreferenced,omitempty"`  // tables that no MANIFEST names
+	Missing      []string       `json:"missing,omitempty"`       // tables that are not there or not whole
+	Blobs        int            `json:"blobs"`
+	Encrypted    bool           `json:"encrypted"`
 }
 
 const (

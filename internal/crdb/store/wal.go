@@ -12,11 +12,11 @@ import (
 
 // WAL says what was read of one log.
 type WAL struct {
-	File    string
-	Bytes   int64
-	Batches int64
-	First   uint64 // sequence number of the first operation
-	Last    uint64
+	File    string `json:"file"`
+	Bytes   int64  `json:"bytes"`
+	Batches int64  `json:"batches"`
+	First   uint64 `json:"first"` // sequence number of the first operation
+	Last    uint64 `json:"last"`
 }
 
 // replay reads the live logs into the store's memory table, in the order of

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
-
-	"github.com/dustin/go-humanize"
 
 	"github.com/evac-io/evac/internal/crdb/salvage"
 	"github.com/evac-io/evac/internal/step"
@@ -28,14 +25,28 @@ func surveyKind() step.Kind {
 }
 
 const surveyDoc = `
-Reads the stores of a CockroachDB cluster whose servers need not run: which stores and nodes they are, in which versions and formats; which tables
-there are and how many bytes each has; which ranges, who speaks for each and why; transactions that were under way; what is damaged; and which keys
-no store has. Rows are not read, and nothing is written into the stores, not even a lock.
+Reads the stores of a CockroachDB cluster whose servers need not run, and says what a night needs to know first: which stores and nodes they are, in
+which versions and formats, encrypted or not; how the key space stands, from the first key to the last; which tables there are and how many bytes each
+has; transactions that were under way; what is damaged; which keys no store has; and how much a salvage would give, in what time. Nothing is written
+into the stores, not even a lock.
 
 A store may be an archive, ` + "`.tar`, `.tar.gz` or `.tar.zst`" + `: it is unpacked first. In place of stores, the folder of a BACKUP says of which moments
 and tables it is.
 
-The work is short where the stores are whole: only MANIFEST, logs, the records of ranges and the schema are read.
+The map of the key space says of each stretch: ` + "`complete`" + ` (a whole replica has its newest state), ` + "`log`" + ` (its newest writes are only in the Raft log, and
+a salvage takes them from there), ` + "`damaged`" + ` (a replica is damaged, another one stands in), ` + "`in_doubt`" + ` (it may not be all, or not the newest), ` + "`missing`" + ` (no store
+given here has it). More stores can only make it better.
+
+Only MANIFEST, logs, the records of ranges and the schema are read, and a sample of the rows, a few seconds long, for what a salvage would give: its
+rate on this machine, other replicas compared, is told with it. The lists of the result have their first 100 entries and their lengths; the whole goes
+into the file ` + "`out`" + `.
+
+"Just restore the backup": with ` + "`backup_at`" + `, the moment of the backup, all rows are read, and it says of each table how many of them would be lost, because
+they were written or deleted since. What a schema change wrote anew counts as written. Where the garbage collector has been there since that moment,
+or the state is in doubt, the figure is only the least, and it says why.
+
+` + "`bundle`" + ` writes a file that others may see, a vendor or a colleague: versions, configuration, ranges and replicas, sizes, damage. No row is in it, no key of a
+row, no name of a table: tables and indexes are numbers, and ranges are counted within them.
 `
 
 // Survey is the kind cockroach_survey.
@@ -46,21 +57,17 @@ type Survey struct {
 
 	StoreKey []string `evac:"store_key" doc:"key files of encrypted stores, as the nodes were started with: one for all, or each node's"`
 	Work     string   `evac:"work" doc:"folder in which archives are unpacked, and stay; by default one of the system's, which goes at the end"`
+
+	BackupAt string `evac:"backup_at" doc:"moment of a backup, written as as_of is: how many rows of each table restoring it would lose; it reads all rows"`
+	Bundle   string `evac:"bundle" doc:"file to write for others to see, without rows, keys and names"`
+	Out      string `evac:"out" doc:"file for the whole survey, as one JSON object; by default there is none"`
 }
 
 // SurveyOutput is what the stores hold.
 type SurveyOutput struct {
-	salvage.Survey
-	Tables []SurveyedTable `json:"tables" doc:"tables, with their stored bytes"`
-	Lines  []string        `json:"lines" doc:"the same for people to read"`
-}
-
-// SurveyedTable is one table.
-type SurveyedTable struct {
-	Name  string `json:"name"`
-	ID    uint32 `json:"id"`
-	State string `json:"state"`
-	Bytes int64  `json:"bytes"` // stored, about, all indexes
+	salvage.Overview
+	Loss  []salvage.Loss `json:"loss,omitempty" doc:"with backup_at: what restoring that backup would lose, by table"`
+	Lines []string       `json:"lines" doc:"the same for people to read"`
 }
 
 // Check implements step.Step.
@@ -68,7 +75,8 @@ func (s *Survey) Check(context.Context, *step.Env) (step.Plan, error) {
 	plan := step.Plan{Summary: fmt.Sprintf("survey %d stores", len(s.Stores))}
 	plan.Action("survey", "the stores %s are read", strings.Join(s.Stores, ", "))
 	_, err := salvage.ParseMoment(s.AsOf)
-	return plan, err
+	_, wrong := salvage.ParseMoment(s.BackupAt)
+	return plan, errors.Join(err, wrong)
 }
 
 // Run implements step.Step.
@@ -91,40 +99,47 @@ func (s *Survey) Run(ctx context.Context, env *step.Env, _ step.Plan) (_ step.Ou
 	if err != nil {
 		return nil, err
 	}
-	out := SurveyOutput{Survey: *found, Tables: []SurveyedTable{}}
-	for _, t := range c.Catalog.Tables {
-		if t.HasRows() && !t.System() {
-			out.Tables = append(out.Tables, SurveyedTable{Name: salvage.FullName(t), ID: t.ID, State: t.State.String(), Bytes: c.View().Size(t.TableSpan())})
+	over, err := c.Overview(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.write(ctx, env, c, found); err != nil {
+		return nil, err
+	}
+	env.Progress.Note("reading a sample of the rows")
+	if over.Output, err = c.Expect(ctx); err != nil {
+		return nil, err
+	}
+	out := SurveyOutput{Overview: *over}
+	if s.BackupAt != "" {
+		env.Progress.Note("reading all rows for what was written since the backup")
+		since, err := salvage.ParseMoment(s.BackupAt)
+		if err != nil {
+			return nil, err
+		}
+		if out.Loss, err = c.LossSince(ctx, since); err != nil {
+			return nil, err
 		}
 	}
-	out.Lines = out.text()
+	out.Lines = append(over.Text(), salvage.LossText(out.Loss, s.BackupAt)...)
 	return out, nil
 }
 
-// text is the survey for people to read.
-func (o *SurveyOutput) text() []string {
-	list := []string{fmt.Sprintf("cluster %s: %d stores, %d ranges, %d tables, %d holes, %d damaged places, %d transactions under way",
-		o.Cluster, len(o.Stores), len(o.Ranges), len(o.Tables), len(o.Holes), len(o.Damage), len(o.Transactions))}
-	for _, l := range o.Layers {
-		kind := "a full backup"
-		if !l.Start.IsZero() {
-			kind = "an incremental backup since " + l.Start.Format(time.RFC3339)
+// write writes the files that were asked for.
+func (s *Survey) write(ctx context.Context, env *step.Env, c *salvage.Cluster, found *salvage.Survey) error {
+	if s.Out != "" {
+		if err := found.WriteFile(inDir(env, s.Out)); err != nil {
+			return err
 		}
-		list = append(list, fmt.Sprintf("%s: %s, as of %s: %d files, %s of keys and values, written by %s", l.Dir, kind, l.End.Format(time.RFC3339), l.Files, humanize.IBytes(uint64(l.Bytes)), l.Build))
 	}
-	for _, s := range o.Stores {
-		list = append(list, fmt.Sprintf("store %d of node %d: %s, %d tables, %s, format %d", s.Store, s.Node, s.Name, s.Facts.Tables, humanize.IBytes(uint64(s.Facts.Bytes)), s.Facts.FormatVersion))
+	if s.Bundle == "" {
+		return nil
 	}
-	for _, t := range o.Tables {
-		list = append(list, fmt.Sprintf("table %s: about %s, %s", t.Name, humanize.IBytes(uint64(max(t.Bytes, 0))), t.State))
+	b, err := c.Bundle(ctx, found)
+	if err != nil {
+		return err
 	}
-	for _, h := range o.Holes {
-		list = append(list, fmt.Sprintf("no store has the keys %s", h.Span))
-	}
-	for _, d := range o.Damage {
-		list = append(list, fmt.Sprintf("damage: %s/%s at byte %d: %s, keys %s", d.Store, d.File, d.Offset, d.Why, d.Span))
-	}
-	return list
+	return b.WriteFile(inDir(env, s.Bundle))
 }
 
 // Verify implements step.Step: a survey has no effect that could be proved.
