@@ -76,8 +76,8 @@ func (c *Cluster) KeyMap() ([]Stretch, error) {
 		}
 		out = append(out, s)
 	}
-	for least := int64(0); len(out) > maxStretches; least = max(2*least, 1) {
-		out = coarser(out, least)
+	for most := int64(1); len(out) > maxStretches; most *= 2 {
+		out = coarser(out, most)
 	}
 	for i := range out {
 		if out[i].Keys = out[i].first; out[i].last != out[i].first {
@@ -87,13 +87,17 @@ func (c *Cluster) KeyMap() ([]Stretch, error) {
 	return out, nil
 }
 
-// coarser joins neighbours that stand the same, and takes those with fewer
-// ranges to a neighbour: the worse standing remains.
-func coarser(list []Stretch, least int64) []Stretch {
+// coarser joins neighbours that stand the same, and others up to so many ranges,
+// of which the worse standing remains. What is missing or in doubt stays apart
+// from what is there, as long as there is room for it.
+func coarser(list []Stretch, most int64) []Stretch {
+	const crowded = 1 << 12
 	out := list[:1:1]
 	for _, s := range list[1:] {
 		last := &out[len(out)-1]
-		if s.Standing == last.Standing || int64(s.Ranges) < least || int64(last.Ranges) < least {
+		small := int64(s.Ranges+last.Ranges) <= most
+		alike := (s.Standing >= InDoubt) == (last.Standing >= InDoubt)
+		if s.Standing == last.Standing || small && (alike || most > crowded) {
 			last.join(s)
 			continue
 		}

@@ -110,6 +110,16 @@ func brief(f store.Facts) store.Facts {
 	return f
 }
 
+// Outside refuses files to be written within the evidence.
+func Outside(evidence []string, files ...string) error {
+	for _, f := range files {
+		if err := outside(f, evidence); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // WriteFile writes the whole survey, with nothing left out, as one JSON object.
 func (s *Survey) WriteFile(name string) error {
 	text, err := json.Marshal(s)

@@ -71,18 +71,21 @@ type SurveyOutput struct {
 }
 
 // Check implements step.Step.
-func (s *Survey) Check(context.Context, *step.Env) (step.Plan, error) {
+func (s *Survey) Check(_ context.Context, env *step.Env) (step.Plan, error) {
 	plan := step.Plan{Summary: fmt.Sprintf("survey %d stores", len(s.Stores))}
 	plan.Action("survey", "the stores %s are read", strings.Join(s.Stores, ", "))
 	_, err := salvage.ParseMoment(s.AsOf)
 	_, wrong := salvage.ParseMoment(s.BackupAt)
-	return plan, errors.Join(err, wrong)
+	return plan, errors.Join(err, wrong, s.outside(env))
 }
 
 // Run implements step.Step.
 func (s *Survey) Run(ctx context.Context, env *step.Env, _ step.Plan) (_ step.Output, err error) {
 	at, err := salvage.ParseMoment(s.AsOf)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.outside(env); err != nil {
 		return nil, err
 	}
 	keys, err := keyFiles(env, s.StoreKey)
@@ -123,6 +126,19 @@ func (s *Survey) Run(ctx context.Context, env *step.Env, _ step.Plan) (_ step.Ou
 	}
 	out.Lines = append(over.Text(), salvage.LossText(out.Loss, s.BackupAt)...)
 	return out, nil
+}
+
+// outside refuses to write into the evidence.
+func (s *Survey) outside(env *step.Env) error {
+	for _, f := range []string{s.Out, s.Bundle} {
+		if f == "" {
+			continue
+		}
+		if err := salvage.Outside(paths(env, s.Stores), inDir(env, f)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // write writes the files that were asked for.
