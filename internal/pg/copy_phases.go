@@ -115,7 +115,7 @@ func (c *copier) copyTables(ctx context.Context, f facts, plan afterPlan) error 
 	if err != nil {
 		return err
 	}
-	return runTasks(ctx, c.Jobs, g.tasks, c.openLane, func(l *lane) error { return l.close(ctx) })
+	return runTasks(ctx, c.Jobs, g.tasks, nil, c.openLane, func(l *lane) error { return l.close(ctx) })
 }
 
 func (c *copier) planData(ctx context.Context) error {

@@ -31,10 +31,20 @@ type LoadOptions struct {
 	State LoadState
 	// Save keeps the state; it returns when it is safe on disk.
 	Save func(context.Context, LoadState) error
+	// Ready, if given, names the files of the plan as they come to stand: the rows
+	// wait for them. It is closed behind the last.
+	Ready <-chan string
+	// Prove, if given, lets each table be compared with its files as soon as it is
+	// full, while others are still loaded. To and Jobs are the load's own.
+	Prove *VerifyLoadOptions
 }
 
 // LoadState is what must outlive a load's ledger.
-type LoadState = CopyState
+type LoadState struct {
+	CopyState
+	// Proved tells that all rows were compared with the files.
+	Proved bool `json:"proved,omitempty"`
+}
 
 // LoadResult is what a load did.
 type LoadResult struct {
@@ -43,9 +53,15 @@ type LoadResult struct {
 	Bytes  int64 // of the files
 	// TargetVersion is the server's version, "15.18".
 	TargetVersion string
+	// Rejected are files of which the server did not take every row; the rest is
+	// loaded, and the rows stand in the folder's rejected/ with the reason.
+	Rejected []string
 	// LeftOut are the keys, indexes and constraints that the rows break, and
 	// Notes what else the target did not take; no row is missing for either.
 	LeftOut, Notes []string
+	// Proof is the comparison of this call, of the tables that no earlier one had
+	// compared. Where rows differ, the load is not finished, and begins there again.
+	Proof VerifyLoadResult
 }
 
 // What is not in the target for the rows' sake begins so among the warnings.
@@ -56,6 +72,8 @@ func loadResult(r CopyResult) LoadResult {
 	for _, w := range r.Warnings {
 		if broken, ok := strings.CutPrefix(w, brokenMark); ok {
 			out.LeftOut = append(out.LeftOut, broken)
+		} else if rejected, ok := strings.CutPrefix(w, rejectedMark); ok {
+			out.Rejected = append(out.Rejected, rejected)
 		} else {
 			out.Notes = append(out.Notes, w)
 		}
@@ -66,7 +84,9 @@ func loadResult(r CopyResult) LoadResult {
 // copyOptions are those by which a copy is finished and undone, which a load is
 // in the same way.
 func (o LoadOptions) copyOptions() CopyOptions {
-	return CopyOptions{To: o.To, Token: o.Token, Progress: o.Progress, State: o.State, Save: o.Save}
+	return CopyOptions{To: o.To, Token: o.Token, Progress: o.Progress, State: o.State.CopyState, Save: func(ctx context.Context, s CopyState) error {
+		return o.Save(ctx, LoadState{CopyState: s, Proved: o.State.Proved && s.Finished != nil})
+	}}
 }
 
 // loader is one call of Load.
@@ -76,6 +96,7 @@ type loader struct {
 	target *target
 	kept   []string
 	tables map[[2]string]*loadTarget
+	proof  *loadVerifier // nil: nothing is compared
 }
 
 // Load loads a folder. It goes on with what an earlier call with the same token
@@ -85,32 +106,53 @@ func Load(ctx context.Context, plan LoadPlan, o LoadOptions) (result LoadResult,
 	if o.State.Finished != nil {
 		stands, err := finishCopy(ctx, o.copyOptions())
 		if err == nil && stands && o.State.Left == nil {
-			err = leave(ctx, o.copyOptions(), o.State)
+			err = leave(ctx, o.copyOptions(), o.State.CopyState)
 		}
 		if stands || err != nil {
 			return loadResult(*o.State.Finished), err
 		}
+		o.State = LoadState{}
 	}
-	state, err := loadAll(ctx, plan, o)
-	if err != nil {
+	l := &loader{LoadOptions: o, plan: plan}
+	if o.Prove != nil {
+		l.proof = newLoadVerifier(plan, *o.Prove)
+	}
+	if err := l.all(ctx); err != nil {
 		return result, roomFault(err)
 	}
-	return loadResult(*state.Finished), leave(ctx, o.copyOptions(), state)
+	if l.State.Finished != nil {
+		result = loadResult(*l.State.Finished)
+		err = leave(ctx, l.copyOptions(), l.State.CopyState)
+	}
+	if l.proof != nil {
+		result.Proof = l.proof.sorted()
+	}
+	return result, err
+}
+
+// LoadProved tells whether a load has compared all rows and nobody has written to
+// the target since.
+func LoadProved(ctx context.Context, o LoadOptions) (bool, error) {
+	if !o.State.Proved || o.State.Left == nil {
+		return false, nil
+	}
+	used, err := usedSinceLeft(ctx, o.copyOptions())
+	return used == "", err
 }
 
 // UndoLoad drops what a load made, also one that was cut off halfway. It
 // refuses if the target was written to after the load had ended.
 func UndoLoad(ctx context.Context, o LoadOptions) error { return UndoCopy(ctx, o.copyOptions()) }
 
-func loadAll(ctx context.Context, plan LoadPlan, o LoadOptions) (state LoadState, err error) {
-	l := &loader{LoadOptions: o, plan: plan}
+// all goes through the phases; State says whether it came to the end.
+func (l *loader) all(ctx context.Context) (err error) {
 	// What a view's text calls by its name alone was found in public.
-	if l.target, err = openTarget(ctx, o.To, o.Token, map[string]string{"search_path": "public"}); err != nil {
-		return state, err
+	if l.target, err = openTarget(ctx, l.To, l.Token, map[string]string{"search_path": "public"}); err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, l.target.close(ctx)) }()
 	if err := l.begin(ctx); err != nil {
-		return state, err
+		return err
 	}
 	for _, phase := range []struct {
 		note string
@@ -121,15 +163,21 @@ func loadAll(ctx context.Context, plan LoadPlan, o LoadOptions) (state LoadState
 		{"adding foreign keys", l.addForeign},
 		{"making the rest", l.makeRest},
 	} {
-		o.Progress.Note(phase.note)
+		l.Progress.Note(phase.note)
 		if err := phase.do(ctx); err != nil {
-			return state, err
+			return err
 		}
 	}
-	if state, err = l.finished(ctx); err != nil {
-		return state, err
+	if l.proof != nil {
+		err := l.proof.sequences(ctx, l.target.conn)
+		if err != nil || !l.proof.result.Equal() {
+			return err
+		}
 	}
-	return state, l.target.dropLedger(ctx)
+	if err := l.finished(ctx); err != nil {
+		return err
+	}
+	return l.target.dropLedger(ctx)
 }
 
 // begin goes on with an earlier call's ledger or begins one.
@@ -172,38 +220,42 @@ func (l *loader) begin(ctx context.Context) error {
 }
 
 // finished saves what was done, while the ledger still stands.
-func (l *loader) finished(ctx context.Context) (state LoadState, err error) {
+func (l *loader) finished(ctx context.Context) error {
 	conn := l.target.conn
 	sums, err := readSums(ctx, conn)
 	if err != nil {
-		return state, err
+		return err
 	}
 	result := CopyResult{Rows: sums.Rows, Bytes: l.plan.Bytes(), Tables: int64(len(l.tables)), TargetVersion: versionName(l.target.version)}
-	state = LoadState{Finished: &result, Kept: l.kept, Logged: &sums.Logged}
+	state := LoadState{CopyState: CopyState{Finished: &result, Kept: l.kept, Logged: &sums.Logged}, Proved: l.proof != nil}
 	if state.Undo, err = texts(ctx, conn, "select sql from evac_ledger.undo order by id desc"); err == nil {
 		result.Warnings, err = texts(ctx, conn, "select text from evac_ledger.warning order by id")
 	}
 	if err != nil {
-		return state, wrapLedger("read", err)
+		return wrapLedger("read", err)
 	}
 	slices.SortStableFunc(result.Warnings, func(a, b string) int { return cmp.Compare(severity(a), severity(b)) })
 	result.Warnings = within(result.Warnings, warningBytes)
 	// A write whose commit waits for the disk takes with it all that went before.
 	if _, err := conn.Exec(ctx, "update evac_ledger.run set undoing = false"); err != nil {
-		return state, wrapLedger("write", err)
+		return wrapLedger("write", err)
 	}
 	if err := l.Save(ctx, state); err != nil {
-		return state, fmt.Errorf("save that the load is complete: %w", err)
+		return fmt.Errorf("save that the load is complete: %w", err)
 	}
-	return state, nil
+	l.State = state
+	return nil
 }
 
 // severity puts what must not be cut off a long list first.
 func severity(warning string) int {
-	if strings.HasPrefix(warning, brokenMark) {
+	switch {
+	case strings.HasPrefix(warning, rejectedMark):
 		return 0
+	case strings.HasPrefix(warning, brokenMark):
+		return 1
 	}
-	return 1
+	return 2
 }
 
 // warningBytes is what warnings may take in a journal.

@@ -22,7 +22,8 @@ type csvRows struct {
 	fields []csvField
 	// unquoted holds fields that had quotes within.
 	unquoted []byte
-	record   int64
+	record   int64 // from 1, which is the header
+	skip     map[int64]bool
 }
 
 // csvField is one value; nil is null.
@@ -55,13 +56,15 @@ func openCSV(path, null string) (*csvRows, error) {
 
 func (c *csvRows) close() error { return c.file.Close() }
 
-// next reads a record into fields; they are good until the next call. At the
-// end it gives io.EOF.
+// next reads a record that is not to be skipped into fields; they are good until
+// the next call. At the end it gives io.EOF.
 func (c *csvRows) next() error {
-	if err := c.read(); err != nil {
-		return err
+	for skipped := true; skipped; skipped = c.skip[c.record] {
+		if err := c.read(); err != nil {
+			return err
+		}
+		c.record++
 	}
-	c.record++
 	if err := c.split(); err != nil {
 		return fmt.Errorf("record %d: %w", c.record, err)
 	}

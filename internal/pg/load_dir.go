@@ -27,17 +27,20 @@ type LoadPlan struct {
 	Tables        []LoadTable
 	// Null is the unquoted text that stands for NULL in the files.
 	Null string
+	// Origin, where it is given, tells folders apart whose files are still to come.
+	Origin string
 }
 
 // LoadTable is one table's files, in the order of their rows.
 type LoadTable struct {
-	Schema, Name string
-	Parts        []LoadPart
+	Database, Schema, Name string
+	Parts                  []LoadPart
 	// Columns are those of the files' header line.
 	Columns []string
 }
 
-// LoadPart is one file; Path is relative to the plan's folder.
+// LoadPart is one file; Path is relative to the plan's folder. Bytes of one that is
+// still to come may be a guess.
 type LoadPart struct {
 	Path  string
 	Bytes int64
@@ -61,6 +64,9 @@ func (p LoadPlan) Bytes() (n int64) {
 func (p LoadPlan) fingerprint() string {
 	h := sha256.New()
 	write := func(text string) { fmt.Fprintf(h, "%d:%s", len(text), text) } // a hash takes all
+	if p.Origin != "" {
+		write(p.Origin)
+	}
 	for _, sql := range slices.Concat(p.Before, []string{""}, p.After) {
 		write(sql)
 	}
@@ -76,6 +82,49 @@ func (p LoadPlan) fingerprint() string {
 // data/DATABASE/SCHEMA.TABLE/part-NNNNN.csv, names percent-encoded, and
 // schema.postgres.sql. database may be empty if there is only one.
 func ReadLoadPlan(dir, database, null string) (plan LoadPlan, err error) {
+	folders, err := subfolders(filepath.Join(dir, "data"))
+	if err != nil {
+		return plan, fmt.Errorf("list the databases of %q: %w", dir, err)
+	}
+	var names []string
+	for _, f := range folders {
+		names = append(names, f.name)
+	}
+	if plan, err = readSchemaOf(dir, database, names); err != nil {
+		return plan, err
+	}
+	plan.Null = null
+	for _, f := range folders {
+		if f.name == plan.Database {
+			plan.Tables, err = readTables(dir, filepath.Join("data", f.path), null)
+		}
+	}
+	return plan, err
+}
+
+// PlanLoad is ReadLoadPlan for a folder whose schema stands and whose files are
+// still to come.
+func PlanLoad(dir, database, null, origin string, tables []LoadTable) (plan LoadPlan, err error) {
+	var names []string
+	for _, t := range tables {
+		if !slices.Contains(names, t.Database) {
+			names = append(names, t.Database)
+		}
+	}
+	if plan, err = readSchemaOf(dir, database, names); err != nil {
+		return plan, err
+	}
+	plan.Null, plan.Origin = null, origin
+	for _, t := range tables {
+		if t.Database == plan.Database {
+			plan.Tables = append(plan.Tables, t)
+		}
+	}
+	return plan, nil
+}
+
+// readSchemaOf reads the schema of one database; others are those with files.
+func readSchemaOf(dir, database string, others []string) (plan LoadPlan, err error) {
 	script, err := os.ReadFile(filepath.Join(dir, "schema.postgres.sql"))
 	if err != nil {
 		return plan, fault.Wrap(fault.Failed, fmt.Sprintf("read the schema of %q", dir), err, "give the folder that evac cockroach salvage has written")
@@ -84,11 +133,7 @@ func ReadLoadPlan(dir, database, null string) (plan LoadPlan, err error) {
 	if err != nil {
 		return plan, fmt.Errorf("read the schema of %q: %w", dir, err)
 	}
-	folders, err := subfolders(filepath.Join(dir, "data"))
-	if err != nil {
-		return plan, fmt.Errorf("list the databases of %q: %w", dir, err)
-	}
-	if database, err = oneDatabaseOf(database, sections, folders); err != nil {
+	if database, err = oneDatabaseOf(database, sections, others); err != nil {
 		return plan, err
 	}
 	section := sections[database]
@@ -98,21 +143,11 @@ func ReadLoadPlan(dir, database, null string) (plan LoadPlan, err error) {
 	if section == nil {
 		return plan, fault.New(fault.Failed, fmt.Sprintf("the schema of %q has no database %q", dir, database), "")
 	}
-	plan = LoadPlan{Dir: dir, Database: database, Before: section.before, After: section.after, Null: null}
-	for _, f := range folders {
-		if f.name == database {
-			plan.Tables, err = readTables(dir, filepath.Join("data", f.path), null)
-		}
-	}
-	return plan, err
+	return LoadPlan{Dir: dir, Database: database, Before: section.before, After: section.after}, nil
 }
 
 // oneDatabaseOf chooses the database.
-func oneDatabaseOf(wanted string, sections map[string]*schemaSection, folders []folder) (string, error) {
-	var names []string
-	for _, f := range folders {
-		names = append(names, f.name)
-	}
+func oneDatabaseOf(wanted string, sections map[string]*schemaSection, names []string) (string, error) {
 	for name := range sections {
 		if name != "" && !slices.Contains(names, name) {
 			names = append(names, name)

@@ -1,6 +1,7 @@
 package pg
 
 import (
+	"context"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
@@ -13,7 +14,8 @@ import (
 
 // loadErrand is what the process that gets killed does for a load.
 func loadErrand(t *testing.T, e errand, o CopyOptions) {
-	l := LoadOptions{To: o.To, Jobs: o.Jobs, Token: o.Token, Progress: o.Progress, State: o.State, Save: o.Save}
+	l := LoadOptions{To: o.To, Jobs: o.Jobs, Token: o.Token, Progress: o.Progress, State: LoadState{CopyState: o.State}}
+	l.Save = func(ctx context.Context, s LoadState) error { return o.Save(ctx, s.CopyState) }
 	var err error
 	if e.Undo {
 		err = UndoLoad(t.Context(), l)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/evac-io/evac/internal/fault"
 )
@@ -30,15 +31,50 @@ func (l *loader) fill(ctx context.Context) error {
 	}
 	l.Progress.Total("bytes", sums.AllWeight)
 	l.Progress.Add(sums.DoneWeight)
-	tasks, err := l.tasks(ctx)
+	tasks, files, err := l.tasks(ctx)
 	if err != nil {
 		return err
 	}
-	return l.runTasks(ctx, tasks)
+	if l.Ready == nil {
+		return l.runTasks(ctx, tasks, nil)
+	}
+	came := make(chan *loadTask)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return l.receive(ctx, files, came) })
+	group.Go(func() error { return l.runTasks(ctx, tasks, came) })
+	return group.Wait()
 }
 
-func (l *loader) runTasks(ctx context.Context, tasks []*loadTask) error {
-	return runTasks(ctx, l.Jobs, tasks, l.target.connectWorker, func(conn *pgx.Conn) error { return hangUp(ctx, conn) })
+func (l *loader) runTasks(ctx context.Context, tasks []*loadTask, outside <-chan *loadTask) error {
+	return runTasks(ctx, l.Jobs, tasks, outside, l.target.connectWorker, func(conn *pgx.Conn) error { return hangUp(ctx, conn) })
+}
+
+// receive passes on which files have come to stand; those that were loaded before
+// and those of other databases are passed over.
+func (l *loader) receive(ctx context.Context, files map[string]*loadTask, came chan<- *loadTask) error {
+	for {
+		select {
+		case path, open := <-l.Ready:
+			if !open {
+				for path := range files {
+					return fmt.Errorf("load %q: the file did not come", path)
+				}
+				return nil
+			}
+			file := files[path]
+			if file == nil {
+				continue
+			}
+			delete(files, path)
+			select {
+			case came <- file:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // planParts enters every file as a chunk, once.
@@ -86,40 +122,68 @@ func (t *loadTarget) loaded(files LoadTable) (columns []string, err error) {
 	return columns, err
 }
 
-// tasks are all that the ledger does not have, up to the statistics.
-func (l *loader) tasks(ctx context.Context) (tasks []*loadTask, err error) {
+// tasks are all that the ledger does not have, up to the statistics and the
+// proof. files are those among them that end as files come to stand.
+func (l *loader) tasks(ctx context.Context) (tasks []*loadTask, files map[string]*loadTask, err error) {
 	chunks, err := openChunks(ctx, l.target.conn)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	later, err := l.laterOf(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	made, err := doneKeys(ctx, l.target.conn)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Each stage of a table waits for all of the stage before.
 	stages := map[[2]string][]*loadTask{}
+	files = map[string]*loadTask{}
 	for _, c := range chunks {
 		t := &loadTask{cost: c.Weight, do: func(ctx context.Context, conn *pgx.Conn, _ bool) error { return l.loadPart(ctx, conn, c) }}
+		if l.Ready != nil {
+			files[c.Filter] = &loadTask{outside: true}
+			t.after(files[c.Filter])
+			tasks = append(tasks, files[c.Filter])
+		}
 		at := [2]string{c.Schema, c.Table}
 		stages[at], tasks = append(stages[at], t), append(tasks, t)
 	}
 	weights := l.weights()
 	for at := range l.tables {
 		before := stages[at]
-		for _, list := range [][]*loadTask{
-			l.laterTasks(later.keys, at, made, weights[at]), l.laterTasks(later.indexes, at, made, weights[at]), l.analyzeTask(at, made),
-		} {
+		keys := l.laterTasks(later.keys, at, made, weights[at])
+		proof := l.proofTask(at, made, weights[at]) // names rows by the primary key
+		for _, t := range proof {
+			t.after(before...)
+			t.after(keys...)
+		}
+		tasks = append(tasks, proof...)
+		for _, list := range [][]*loadTask{keys, l.laterTasks(later.indexes, at, made, weights[at]), l.analyzeTask(at, made)} {
 			for _, t := range list {
 				t.after(before...)
 			}
 			tasks, before = append(tasks, list...), append(before, list...)
 		}
 	}
-	return tasks, nil
+	return tasks, files, nil
+}
+
+// proofTask compares a table with its files, unless an earlier call did.
+func (l *loader) proofTask(at [2]string, made map[string]bool, cost int64) []*loadTask {
+	name := "proved " + Quote(at[:]...)
+	if l.proof == nil || made[name] {
+		return nil
+	}
+	return []*loadTask{{cost: cost, do: func(ctx context.Context, conn *pgx.Conn, _ bool) error {
+		l.Progress.Note("comparing " + Quote(at[:]...))
+		equal, err := l.proof.table(ctx, conn, at)
+		if err != nil || !equal {
+			return err
+		}
+		return markDone(ctx, conn, name)
+	}}}
 }
 
 func (l *loader) weights() map[[2]string]int64 {
@@ -172,7 +236,7 @@ func (l *loader) addForeign(ctx context.Context) error {
 	for at := range l.tables {
 		tasks = append(tasks, l.laterTasks(later.foreign, at, made, 1)...)
 	}
-	return l.runTasks(ctx, tasks)
+	return l.runTasks(ctx, tasks, nil)
 }
 
 // makeRest makes what is left, one after another: the values of sequences,
@@ -202,26 +266,37 @@ func (l *loader) makeRest(ctx context.Context) error {
 	return nil
 }
 
-// loadPart loads one file and enters it in the ledger, in one transaction.
+// loadPart loads one file and enters it in the ledger, in one transaction. Rows
+// that the server rejects are put aside, see sieve.
 func (l *loader) loadPart(ctx context.Context, conn *pgx.Conn, c chunk) error {
 	l.Progress.Note(c.Filter)
 	m := meter{to: l.Progress, weight: c.Weight}
-	err := pgx.BeginFunc(ctx, conn, func(pgx.Tx) error {
-		freeze, err := c.emptied(ctx, conn)
-		if err != nil {
-			return err
-		}
-		sum, err := l.copyPart(ctx, conn, c, freeze, m.moved)
-		if err != nil {
-			return err
-		}
-		return chunkDone(ctx, conn, c, sum)
+	err := l.enter(ctx, conn, c, func(freeze bool) (amount, error) {
+		return l.copyPart(ctx, conn, c, freeze, m.moved)
 	})
+	if rejectsRow(err) {
+		err = l.enter(ctx, conn, c, func(bool) (amount, error) { return l.siftPart(ctx, conn, c) })
+	}
 	if err != nil {
 		return fmt.Errorf("load %q: %w", c.Filter, whereOf(err))
 	}
 	m.done()
 	return nil
+}
+
+// enter loads a file by copy, together with its line in the ledger.
+func (l *loader) enter(ctx context.Context, conn *pgx.Conn, c chunk, copy func(freeze bool) (amount, error)) error {
+	return pgx.BeginFunc(ctx, conn, func(pgx.Tx) error {
+		freeze, err := c.emptied(ctx, conn)
+		if err != nil {
+			return err
+		}
+		sum, err := copy(freeze)
+		if err != nil {
+			return err
+		}
+		return chunkDone(ctx, conn, c, sum)
+	})
 }
 
 // whereOf adds the line and column that a COPY was at.
@@ -241,6 +316,9 @@ func (l *loader) copyPart(ctx context.Context, conn *pgx.Conn, c chunk, freeze b
 		return sum, err
 	}
 	defer func() { err = errors.Join(err, rows.close()) }()
+	if err := forgetRejected(l.plan.Dir, c.Filter); err != nil {
+		return sum, err
+	}
 	var options []string
 	if freeze {
 		options = append(options, "freeze")

@@ -34,48 +34,58 @@ type VerifyLoadOptions struct {
 // VerifyLoadResult is the headcount of a load; the files are the source.
 type VerifyLoadResult struct {
 	Tables int
-	// Rows are those of the files.
-	Rows                      int64
+	// Rows are those of the files that the server took, Rejected those that it did
+	// not: they are not in the target, and stand in the folder's rejected/.
+	Rows, Rejected            int64
 	Missing, Extra, Different int64
+	// Sequences counts those that have another value than the schema says.
+	Sequences int64
 	// AtLeast tells that more rows differ than the memory holds, and that only
 	// as many were counted.
 	AtLeast     bool
 	Differences []Difference
 }
 
-// Equal tells whether every row is the same.
-func (r VerifyLoadResult) Equal() bool { return r.Missing+r.Extra+r.Different == 0 && !r.AtLeast }
+// Equal tells whether every row that the server took is the same.
+func (r VerifyLoadResult) Equal() bool {
+	return r.Missing+r.Extra+r.Different+r.Sequences == 0 && !r.AtLeast
+}
 
 const defaultVerifyMemory = 64 << 20
 
-// loadVerifier is one call of VerifyLoad.
+// loadVerifier compares tables with their files.
 type loadVerifier struct {
 	VerifyLoadOptions
 	plan  LoadPlan
 	seeds seeds
-	trims bool // the server can cut a numeric's zeros off
 
 	mu     sync.Mutex
 	result VerifyLoadResult
 }
 
-// VerifyLoad compares every row of a loaded database with the files. Both sides
-// are summed up by keyed 128-bit hashes of rows in COPY's text form. Where a
-// file writes a value in another form than the server, the sums differ: then the
-// server reads the files once more, part by part into a temporary table, and it
-// is its own text of them that counts. Rows that still differ are named.
-func VerifyLoad(ctx context.Context, plan LoadPlan, o VerifyLoadOptions) (result VerifyLoadResult, err error) {
+func newLoadVerifier(plan LoadPlan, o VerifyLoadOptions) *loadVerifier {
 	o.Jobs = max(o.Jobs, 1)
 	if o.Memory == 0 {
 		o.Memory = defaultVerifyMemory
 	}
-	v := &loadVerifier{VerifyLoadOptions: o, plan: plan, seeds: newSeeds()}
+	return &loadVerifier{VerifyLoadOptions: o, plan: plan, seeds: newSeeds()}
+}
+
+// VerifyLoad compares every row of a loaded database with the files, and the
+// values of its sequences with the schema's. Both sides of a table are summed up by keyed 128-bit hashes of rows in COPY's text form. Where a
+// file writes a value in another form than the server, the sums differ: then the
+// server reads the rows once more, part by part into a temporary table, and it
+// is its own text of them that counts. Rows that still differ are named.
+func VerifyLoad(ctx context.Context, plan LoadPlan, o VerifyLoadOptions) (result VerifyLoadResult, err error) {
+	v := newLoadVerifier(plan, o)
 	conn, err := v.connect(ctx)
 	if err != nil {
 		return result, err
 	}
 	tables, err := loadTables(ctx, conn)
-	v.trims = versionOf(conn) >= firstTrim
+	if err == nil {
+		err = v.sequences(ctx, conn)
+	}
 	if err := errors.Join(err, hangUp(ctx, conn)); err != nil {
 		return result, err
 	}
@@ -83,9 +93,37 @@ func VerifyLoad(ctx context.Context, plan LoadPlan, o VerifyLoadOptions) (result
 	if err != nil {
 		return result, err
 	}
-	err = work(ctx, o.Jobs, pairs, v.connect, v.compare, func(conn *pgx.Conn) error { return hangUp(ctx, conn) })
+	err = work(ctx, v.Jobs, pairs, v.connect, func(ctx context.Context, conn *pgx.Conn, p *loadPair) error {
+		_, err := v.compare(ctx, conn, p)
+		return err
+	}, func(conn *pgx.Conn) error { return hangUp(ctx, conn) })
+	return v.sorted(), err
+}
+
+// sorted is the result, differences in the order of the tables.
+func (v *loadVerifier) sorted() VerifyLoadResult {
 	slices.SortStableFunc(v.result.Differences, func(a, b Difference) int { return strings.Compare(a.Table, b.Table) })
-	return v.result, err
+	return v.result
+}
+
+// table compares one table of the target; other work may go on there meanwhile,
+// but none that changes its rows.
+func (v *loadVerifier) table(ctx context.Context, conn *pgx.Conn, at [2]string) (equal bool, err error) {
+	tables, err := loadTables(ctx, conn)
+	if err != nil {
+		return false, err
+	}
+	t := tables[at]
+	if t == nil {
+		return false, fault.New(fault.Different, fmt.Sprintf("table %s is gone from the target", Quote(at[:]...)), "")
+	}
+	files := LoadTable{Schema: at[0], Name: at[1], Columns: t.Columns}
+	for _, f := range v.plan.Tables {
+		if f.Schema == at[0] && f.Name == at[1] {
+			files = f
+		}
+	}
+	return v.compare(ctx, conn, newLoadPair(files, t))
 }
 
 // firstTrim is the first version with trim_scale.
@@ -99,7 +137,8 @@ func (v *loadVerifier) connect(ctx context.Context) (*pgx.Conn, error) {
 type loadPair struct {
 	files LoadTable
 	table *loadTarget
-	pair  // what tells of differences wants
+	trims bool // the server can cut a numeric's zeros off
+	pair       // what tells of differences wants
 }
 
 // pairs lists the tables, largest first. One without files must be empty.
@@ -147,21 +186,27 @@ func (p *loadPair) bytes() (n int64) {
 }
 
 // compare compares one table.
-func (v *loadVerifier) compare(ctx context.Context, conn *pgx.Conn, p *loadPair) error {
-	if err := v.compareTable(ctx, conn, p); err != nil {
-		return fmt.Errorf("compare table %s: %w", p.files, err)
+func (v *loadVerifier) compare(ctx context.Context, conn *pgx.Conn, p *loadPair) (equal bool, err error) {
+	p.trims = versionOf(conn) >= firstTrim
+	equal, err = v.compareTable(ctx, conn, p)
+	if err != nil {
+		return false, fmt.Errorf("compare table %s: %w", p.files, err)
 	}
-	return nil
+	return equal, nil
 }
 
-func (v *loadVerifier) compareTable(ctx context.Context, conn *pgx.Conn, p *loadPair) error {
+func (v *loadVerifier) compareTable(ctx context.Context, conn *pgx.Conn, p *loadPair) (equal bool, err error) {
 	p.hasher = v.seeds.hasher(p.bytes(), nil)
 	files, target := p.hasher.newSums(v.Read), p.hasher.newSums(v.Read)
+	var rejected int64
 	group, both := errgroup.WithContext(ctx)
-	group.Go(func() error { return v.readFiles(both, p, files) })
+	group.Go(func() (err error) {
+		rejected, err = v.readFiles(both, p, files)
+		return err
+	})
 	group.Go(func() error { return v.readTable(both, conn, p, p.files.String(), target) })
 	if err := group.Wait(); err != nil {
-		return err
+		return false, err
 	}
 	files.say()
 	target.say()
@@ -169,23 +214,24 @@ func (v *loadVerifier) compareTable(ctx context.Context, conn *pgx.Conn, p *load
 	if at != nil && len(p.files.Parts) > 0 {
 		files = p.hasher.newSums(v.Read)
 		if err := v.readStaged(ctx, conn, p, files); err != nil {
-			return err
+			return false, err
 		}
 		files.say()
 		at, weight = files.differ(target)
 	}
-	v.count(files.rows)
+	v.count(files.rows, rejected)
 	if at == nil {
-		return nil
+		return true, nil
 	}
-	return v.name(ctx, conn, p, v.fitting(files, target, at, weight))
+	return false, v.name(ctx, conn, p, v.fitting(files, target, at, weight))
 }
 
-func (v *loadVerifier) count(rows int64) {
+func (v *loadVerifier) count(rows, rejected int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.result.Tables++
 	v.result.Rows += rows
+	v.result.Rejected += rejected
 }
 
 // fitting leaves only as many buckets as the memory has room for.
@@ -245,42 +291,54 @@ func (v *loadVerifier) tell(p *loadPair, source, target []byte) {
 	}
 }
 
-// readFiles hands the rows of the files over as they stand there.
-func (v *loadVerifier) readFiles(ctx context.Context, p *loadPair, rows taker) error {
-	var text []byte
+// readFiles hands the rows of the files over as they stand there. Those that the
+// server did not take are counted only.
+func (v *loadVerifier) readFiles(ctx context.Context, p *loadPair, rows taker) (rejected int64, err error) {
 	for _, part := range p.files.Parts {
-		err := v.eachRow(ctx, part, p.columns, func(c *csvRows, order []int) error {
-			text = c.appendText(text[:0], order)
-			return rows.take(text, false)
-		})
+		n, err := v.readPart(ctx, part, p.columns, rows)
 		if err != nil {
-			return fmt.Errorf("read %q: %w", part.Path, err)
+			return 0, fmt.Errorf("read %q: %w", part.Path, err)
 		}
+		rejected += n
 	}
-	return nil
+	return rejected, nil
 }
 
-func (v *loadVerifier) eachRow(ctx context.Context, part LoadPart, columns []string, do func(*csvRows, []int) error) (err error) {
-	c, err := openCSV(filepath.Join(v.plan.Dir, part.Path), v.plan.Null)
+func (v *loadVerifier) readPart(ctx context.Context, part LoadPart, columns []string, rows taker) (rejected int64, err error) {
+	c, err := v.openPart(part)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
 	order, err := c.places(columns)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	var text []byte
 	for ctx.Err() == nil {
 		if err := c.next(); errors.Is(err, io.EOF) {
-			return nil
+			return int64(len(c.skip)), nil
 		} else if err != nil {
-			return err
+			return 0, err
 		}
-		if err := do(c, order); err != nil {
-			return err
+		text = c.appendText(text[:0], order)
+		if err := rows.take(text, false); err != nil {
+			return 0, err
 		}
 	}
-	return context.Cause(ctx)
+	return 0, context.Cause(ctx)
+}
+
+// openPart opens a file without the rows that the server did not take.
+func (v *loadVerifier) openPart(part LoadPart) (*csvRows, error) {
+	c, err := openCSV(filepath.Join(v.plan.Dir, part.Path), v.plan.Null)
+	if err != nil {
+		return nil, err
+	}
+	if c.skip, err = readRejected(v.plan.Dir, part.Path); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
 }
 
 // readTable hands the rows of a table over in the server's text.
@@ -288,7 +346,7 @@ func (v *loadVerifier) readTable(ctx context.Context, conn *pgx.Conn, p *loadPai
 	each := make([]string, len(p.columns))
 	for i, c := range p.columns {
 		each[i] = Quote(c)
-		if v.trims && slices.Contains(p.table.Numeric, c) { // how many zeros a sum or a quotient has is the server's own
+		if p.trims && slices.Contains(p.table.Numeric, c) { // how many zeros a sum or a quotient has is the server's own
 			each[i] = "trim_scale(" + each[i] + ")"
 		}
 	}
@@ -313,16 +371,17 @@ func (v *loadVerifier) readStagedPart(ctx context.Context, conn *pgx.Conn, p *lo
 	if err := run(ctx, conn, "create temporary table evac_stage (like "+p.files.String()+")"); err != nil {
 		return err
 	}
-	c, err := openCSV(filepath.Join(v.plan.Dir, part.Path), v.plan.Null)
+	c, err := v.openPart(part)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	if _, err := c.file.Seek(0, io.SeekStart); err != nil {
+	order, err := c.places(c.header)
+	if err != nil {
 		return err
 	}
 	list := chunk{Columns: c.header}.columnList()
-	if _, err := conn.PgConn().CopyFrom(ctx, c.file, "copy "+stage+parens(list)+" from stdin (format csv, header, null "+Literal(v.plan.Null)+")"); err != nil {
+	if _, err := conn.PgConn().CopyFrom(ctx, &textReader{rows: c, order: order}, "copy "+stage+parens(list)+" from stdin"); err != nil {
 		return err
 	}
 	if err := v.readTable(ctx, conn, p, stage, rows); err != nil {

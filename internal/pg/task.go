@@ -18,6 +18,8 @@ type task[W any] struct {
 	// alone are relations that nobody else may work on meanwhile, among those
 	// that share them.
 	alone, among []uint32
+	// outside tells that nobody here does it: it ends when word of it comes.
+	outside bool
 
 	next  []*task[W] // what waits for this one
 	waits int        // for how many it waits
@@ -69,7 +71,7 @@ func newBoard[W any](tasks []*task[W]) (*board[W], error) {
 		t.chain += t.cost
 	}
 	for _, t := range tasks {
-		if t.waits == 0 {
+		if t.waits == 0 && !t.outside {
 			b.put(t)
 		}
 	}
@@ -127,9 +129,10 @@ type started[W any] struct {
 }
 
 // runTasks lets n workers do all tasks. A worker has something of its own (its
-// sessions), opened before its first task and closed at the end. The first
-// error ends them all.
-func runTasks[W any](ctx context.Context, n int, tasks []*task[W], open func(context.Context) (W, error), shut func(W) error) error {
+// sessions), opened before its first task and closed at the end. Tasks outside
+// end as they come from the channel, which may be nil. The first error ends them
+// all.
+func runTasks[W any](ctx context.Context, n int, tasks []*task[W], outside <-chan *task[W], open func(context.Context) (W, error), shut func(W) error) error {
 	b, err := newBoard(tasks)
 	if err != nil || len(tasks) == 0 {
 		return err
@@ -141,13 +144,13 @@ func runTasks[W any](ctx context.Context, n int, tasks []*task[W], open func(con
 	}
 	group.Go(func() error {
 		defer close(give)
-		return b.hand(ctx, give, ended)
+		return b.hand(ctx, give, ended, outside)
 	})
 	return group.Wait()
 }
 
 // hand gives tasks out until all have ended.
-func (b *board[W]) hand(ctx context.Context, give chan<- started[W], ended <-chan *task[W]) error {
+func (b *board[W]) hand(ctx context.Context, give chan<- started[W], ended, outside <-chan *task[W]) error {
 	for b.open > 0 {
 		var next started[W]
 		var out chan<- started[W] // nil: nothing can begin now
@@ -159,6 +162,8 @@ func (b *board[W]) hand(ctx context.Context, give chan<- started[W], ended <-cha
 		case out <- next:
 			b.begin(at)
 		case t := <-ended:
+			b.end(t)
+		case t := <-outside:
 			b.end(t)
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -59,7 +59,7 @@ func TestTasks(t *testing.T) {
 		n.after(short, then)
 		tasks = append(tasks, n, make1(100+i, 1, []uint32{7}, nil))
 	}
-	err := runTasks(t.Context(), 3, tasks, func(context.Context) (int, error) {
+	err := runTasks(t.Context(), 3, tasks, nil, func(context.Context) (int, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		opened = append(opened, len(opened))
@@ -78,7 +78,7 @@ func TestTheLongestChainIsFirst(t *testing.T) {
 	single, first, second := add("single", 10), add("first", 1), add("second", 12)
 	second.after(first)
 	open := func(context.Context) (int, error) { return 0, nil }
-	if err := runTasks(t.Context(), 1, []*task[int]{single, first, second}, open, func(int) error { return nil }); err != nil {
+	if err := runTasks(t.Context(), 1, []*task[int]{single, first, second}, nil, open, func(int) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"first", "second", "single"}; !slices.Equal(order, want) {
@@ -94,13 +94,13 @@ func TestTasksThatFail(t *testing.T) {
 	tasks := []*task[int]{{do: func(context.Context, int, bool) error { return broken }}}
 	after := &task[int]{do: func(context.Context, int, bool) error { t.Error("went on after a failure"); return nil }}
 	after.after(tasks[0])
-	if err := runTasks(t.Context(), 1, append(tasks, after), open, shut); !errors.Is(err, broken) || closed != 1 {
+	if err := runTasks(t.Context(), 1, append(tasks, after), nil, open, shut); !errors.Is(err, broken) || closed != 1 {
 		t.Errorf("error is %v, %d workers closed", err, closed)
 	}
 	a, b := &task[int]{}, &task[int]{}
 	a.after(b)
 	b.after(a)
-	if err := runTasks(t.Context(), 1, []*task[int]{a, b}, open, shut); err == nil {
+	if err := runTasks(t.Context(), 1, []*task[int]{a, b}, nil, open, shut); err == nil {
 		t.Error("work that waits for itself was begun")
 	}
 }
