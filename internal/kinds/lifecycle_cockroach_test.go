@@ -17,6 +17,7 @@ import (
 func cockroachCases() []testenv.Case {
 	return []testenv.Case{
 		{Kind: "cockroach_load", New: loadWorld},
+		{Kind: "cockroach_salvage", Name: "to", New: salvageToWorld},
 		{Kind: "cockroach_survey", Name: "stores", New: func(t testing.TB) testenv.Subject {
 			stores := deadCluster(t)
 			return testenv.Subject{
@@ -31,6 +32,27 @@ func cockroachCases() []testenv.Case {
 				Probe: func(t testing.TB) any { return filesBelow(t, stores...) },
 			}
 		}},
+	}
+}
+
+// salvageToWorld is a dead cluster and an empty database for its rows.
+func salvageToWorld(t testing.TB) testenv.Subject {
+	stores, out := deadCluster(t), filepath.Join(t.TempDir(), "out")
+	to := testenv.Database(t, testenv.Postgres(t, testenv.Newer))
+	return testenv.Subject{
+		Step: func() step.Step {
+			return &cockroach.Salvage{Stores: stores, Out: out, Jobs: 2, To: to}
+		},
+		Probe: func(t testing.TB) any {
+			seen := map[string]string{}
+			for _, sql := range []string{
+				"select sum(hashtext(u::text)) from public.users u", "select count(*) from pg_class where relkind in ('i', 'r', 'S') and relnamespace = 'public'::regnamespace",
+				"select count(*) from pg_constraint", "select string_agg(nspname, ',' order by nspname) from pg_namespace where nspname !~ '^pg_'",
+			} {
+				seen[sql] = plainSQL(t, to, sql)
+			}
+			return seen
+		},
 	}
 }
 

@@ -52,14 +52,11 @@ func (l *loader) runTasks(ctx context.Context, tasks []*loadTask, outside <-chan
 // receive passes on which files have come to stand; those that were loaded before
 // and those of other databases are passed over.
 func (l *loader) receive(ctx context.Context, files map[string]*loadTask, came chan<- *loadTask) error {
-	for {
+	for len(files) > 0 {
 		select {
 		case path, open := <-l.Ready:
 			if !open {
-				for path := range files {
-					return fmt.Errorf("load %q: the file did not come", path)
-				}
-				return nil
+				return fmt.Errorf("%d files did not come", len(files))
 			}
 			file := files[path]
 			if file == nil {
@@ -75,6 +72,7 @@ func (l *loader) receive(ctx context.Context, files map[string]*loadTask, came c
 			return context.Cause(ctx)
 		}
 	}
+	return nil
 }
 
 // planParts enters every file as a chunk, once.

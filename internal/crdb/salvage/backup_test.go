@@ -87,7 +87,7 @@ func TestBackups(t *testing.T) {
 				t.Errorf("%s: %s: %v", from, file, err)
 			}
 		}
-		if _, err := Verify(dir); err != nil {
+		if _, err := Verify(t.Context(), dir); err != nil {
 			t.Error(err)
 		}
 		return nil

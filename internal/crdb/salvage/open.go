@@ -25,6 +25,7 @@ type Options struct {
 	Null   string         // what stands for NULL in the CSV; empty: an empty field without quotes
 	Jobs   int            // workers; 0 is one a core
 	Memory int64          // bytes that the logs of all stores may take; 0 is 2 GiB
+	Follow Follower       // hears of the files as they come to stand; may be nil
 
 	Format   string // of the parts: "csv", which is also the default, or "parquet"
 	Loadable bool   // leaves out the columns that a database makes by itself

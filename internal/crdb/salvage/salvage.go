@@ -49,7 +49,10 @@ func (c *Cluster) run(ctx context.Context, p *Plan, dir string, opt Options, pro
 		return nil, noRoom(dir, err)
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	w := &work{Cluster: c, Plan: p, Options: opt, state: s, dir: dir, progress: progress}
+	w := &work{Cluster: c, Plan: p, Options: opt, state: s, dir: dir, plan: plan, progress: progress}
+	if err := w.begin(); err != nil {
+		return nil, noRoom(dir, err)
+	}
 	results, err := w.all(ctx)
 	if err != nil {
 		return nil, noRoom(dir, err)
@@ -73,6 +76,7 @@ type work struct {
 	Options
 	state    *state
 	dir      string
+	plan     string     // its hash
 	mu       sync.Mutex // of progress
 	progress Progress
 }
@@ -105,14 +109,24 @@ func (w *work) all(ctx context.Context) ([]Result, error) {
 
 // one does a task, unless an earlier call did and its files are as they were.
 func (w *work) one(ctx context.Context, task Task) (Result, error) {
-	if r, ok := w.state.done[task.ID]; ok {
-		if whole, err := intact(w.dir, task, r); whole || err != nil {
+	r, done := w.state.done[task.ID]
+	if done {
+		var err error
+		if done, err = intact(w.dir, task, r); err != nil {
 			return r, err
 		}
 	}
-	r, err := w.Do(ctx, w.Plan, task, w.dir, w.Null)
-	if err != nil {
-		return r, err
+	if !done {
+		var err error
+		if r, err = w.Do(ctx, w.Plan, task, w.dir, w.Null); err != nil {
+			return r, err
+		}
+		if err := w.state.add(r); err != nil {
+			return r, err
+		}
 	}
-	return r, w.state.add(r)
+	if w.Follow != nil && task.Part != "" {
+		w.Follow.Standing(task.Part)
+	}
+	return r, nil
 }

@@ -244,7 +244,7 @@ func TestRestart(t *testing.T) {
 	if err := os.WriteFile(part, []byte("id\n1\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Verify(dir); fault.Code(err) != 3 {
+	if _, err := Verify(t.Context(), dir); fault.Code(err) != 3 {
 		t.Errorf("a part that was written to: %v", err)
 	}
 	if _, err := Run(t.Context(), stores, dir, Options{}, func(int64) {}); err != nil {

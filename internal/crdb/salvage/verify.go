@@ -1,10 +1,15 @@
 package salvage
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/evac-io/evac/internal/fault"
 )
@@ -22,8 +27,17 @@ func ReadReport(dir string) (*Report, error) {
 	return &r, nil
 }
 
+// Begun tells whether a folder holds a salvage, finished or not.
+func Begun(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, stateName))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Verify reads all parts back: they must be as they were written.
-func Verify(dir string) (*Report, error) {
+func Verify(ctx context.Context, dir string) (*Report, error) {
 	r, err := ReadReport(dir)
 	if err != nil {
 		return nil, err
@@ -38,14 +52,19 @@ func Verify(dir string) (*Report, error) {
 	for _, t := range r.Raw {
 		parts = append(parts, t.Parts...)
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, p := range parts {
-		same, err := p.same(filepath.Join(dir, filepath.FromSlash(p.Name)))
-		if err != nil {
-			return r, err
-		}
-		if !same {
-			return r, fault.New(fault.Different, fmt.Sprintf("file %q is not what was written", p.Name), "salvage again: it writes that part anew")
-		}
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			same, err := p.same(filepath.Join(dir, filepath.FromSlash(p.Name)))
+			if err == nil && !same {
+				err = fault.New(fault.Different, fmt.Sprintf("file %q is not what was written", p.Name), "salvage again: it writes that part anew")
+			}
+			return err
+		})
 	}
-	return r, nil
+	return r, g.Wait()
 }

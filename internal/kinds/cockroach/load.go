@@ -3,7 +3,7 @@ package cockroach
 import (
 	"context"
 	"fmt"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -40,10 +40,14 @@ the values of sequences, views and comments. The file of a table that has only o
 What a column holds is for PostgreSQL to read: another form of the same number or time is the same value. Columns that the server computes are not
 loaded; they are compared.
 
+A row that the server rejects, for a value that it does not know or a constraint of the table, does not stop the others: it is put aside into
+` + "`rejected/DATABASE/SCHEMA.TABLE/part-NNNNN.csv`" + ` of the folder with the number of its record and the reason, and the step exits with 3. So it does in the end if the
+salvage itself was not complete. A folder that a salvage has not finished, or whose files are not those of its report, is refused.
+
 A key, index or constraint that the rows break is left out, and so is a view that PostgreSQL does not take: ` + "`left_out`" + ` and ` + "`notes`" + ` name them. The
 dead database may have held such rows itself, so they decide nothing about the rows; but the step is not verified then, and exits with 3.
 
-Verify compares every row of the target with the files. Both are summed up by keyed 128-bit hashes of whole rows, as many tables at once as there
+Verify compares every row of the target with the files, and the values of sequences. Both are summed up by keyed 128-bit hashes of whole rows, as many tables at once as there
 are jobs. Where the sums differ, the server reads that table's files once more, each into a temporary table, so that its own text of the
 values is compared. Rows that are still not the same are named, ` + "`missing`, `extra` or `different`" + `, with key and both values, and the step exits with
 3. ` + "`memory`" + ` bounds what rows under comparison take; where more differ, the counts say "at least".
@@ -72,6 +76,7 @@ type LoadOutput struct {
 	Bytes         int64    `json:"bytes" doc:"bytes of the files"`
 	TargetVersion string   `json:"target_version" doc:"version of the target's server"`
 	LeftOut       []string `json:"left_out,omitempty" doc:"keys, indexes and constraints that the rows break"`
+	Rejected      []string `json:"rejected,omitempty" doc:"files of which the server did not take every row, with the first of them; all stand in the folder's rejected/"`
 	Notes         []string `json:"notes,omitempty" doc:"what else the target did not take"`
 }
 
@@ -80,9 +85,9 @@ func (l *Load) plan(env *step.Env) (pg.LoadPlan, error) {
 	if l.Jobs < 1 {
 		return pg.LoadPlan{}, fault.New(fault.Invalid, fmt.Sprintf("jobs is %d, want 1 or more", l.Jobs), "")
 	}
-	dir := l.Dir
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(env.Dir, dir)
+	dir := inDir(env, l.Dir)
+	if err := whole(dir); err != nil {
+		return pg.LoadPlan{}, err
 	}
 	return pg.ReadLoadPlan(dir, l.Database, l.Null)
 }
@@ -140,13 +145,18 @@ func (l *Load) Run(ctx context.Context, env *step.Env, _ step.Plan) (step.Output
 	if err != nil {
 		return nil, err
 	}
-	for _, text := range append(r.LeftOut, r.Notes...) {
+	return l.output(env, folder, r), nil
+}
+
+// output is what a load did, and says aloud what it could not do.
+func (l *Load) output(env *step.Env, folder pg.LoadPlan, r pg.LoadResult) LoadOutput {
+	for _, text := range slices.Concat(r.Rejected, r.LeftOut, r.Notes) {
 		env.Log.Warn(text)
 	}
 	return LoadOutput{
 		Database: folder.Database, Tables: r.Tables, Rows: r.Rows, Bytes: r.Bytes, TargetVersion: r.TargetVersion,
-		LeftOut: r.LeftOut, Notes: r.Notes,
-	}, nil
+		Rejected: r.Rejected, LeftOut: r.LeftOut, Notes: r.Notes,
+	}
 }
 
 // Verify implements step.Step: every row is compared with the files.
@@ -155,6 +165,14 @@ func (l *Load) Verify(ctx context.Context, env *step.Env, done step.Done) error 
 	if err := done.Decode(&out); err != nil {
 		return fmt.Errorf("read output of the load: %w", err)
 	}
+	if err := l.compare(ctx, env, out); err != nil {
+		return err
+	}
+	return complete(inDir(env, l.Dir))
+}
+
+// compare reads every row back.
+func (l *Load) compare(ctx context.Context, env *step.Env, out LoadOutput) error {
 	folder, err := l.plan(env)
 	if err != nil {
 		return err
@@ -166,24 +184,38 @@ func (l *Load) Verify(ctx context.Context, env *step.Env, done step.Done) error 
 	if err != nil {
 		return err
 	}
-	return l.differ(r, out)
+	if err := l.differ(r); err != nil {
+		return err
+	}
+	return l.lacking(out)
 }
 
 // differ is the error of a load that is not all that was salvaged.
-func (l *Load) differ(r pg.VerifyLoadResult, out LoadOutput) error {
-	if !r.Equal() {
-		least := ""
-		if r.AtLeast {
-			least = "at least "
-		}
-		text := fmt.Sprintf("compare %s with %s: %s%d of %d rows missing, %d extra, %d different", l.To, l.Dir, least, r.Missing, r.Rows, r.Extra, r.Different)
-		for _, d := range r.Differences {
-			text += "; " + d.String()
-		}
-		return fault.New(fault.Different, text, "undo the load and load again: add --undo to its command")
+func (l *Load) differ(r pg.VerifyLoadResult) error {
+	if r.Equal() {
+		return nil
 	}
-	if len(out.LeftOut) > 0 {
-		return fault.New(fault.Different, fmt.Sprintf("all %d rows of %s are the same, but not all of the schema stands: %s", r.Rows, l.To, strings.Join(out.LeftOut, "; ")),
+	least := ""
+	if r.AtLeast {
+		least = "at least "
+	}
+	text := fmt.Sprintf("compare %s with %s: %s%d of %d rows missing, %d extra, %d different, %d sequences different",
+		l.To, l.Dir, least, r.Missing, r.Rows, r.Extra, r.Different, r.Sequences)
+	for _, d := range r.Differences {
+		text += "; " + d.String()
+	}
+	return fault.New(fault.Different, text, "undo the load and load again: add --undo to its command")
+}
+
+// lacking is the error of a load in which every row is right that the server took,
+// but not all stands.
+func (l *Load) lacking(out LoadOutput) error {
+	switch {
+	case len(out.Rejected) > 0:
+		return fault.New(fault.Different, fmt.Sprintf("%s does not take all rows: %s", l.To, strings.Join(out.Rejected, "; ")),
+			"the rows stand with the reason in the folder's rejected/; change the schema or the rows there, and insert them by hand")
+	case len(out.LeftOut) > 0:
+		return fault.New(fault.Different, fmt.Sprintf("all rows of %s are the same, but not all of the schema stands: %s", l.To, strings.Join(out.LeftOut, "; ")),
 			"look at the rows that break it, then make it by hand: schema.postgres.sql has the statement")
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/evac-io/evac/internal/crdb/salvage"
 	"github.com/evac-io/evac/internal/crdb/store"
 	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/secret"
 	"github.com/evac-io/evac/internal/step"
 )
 
@@ -55,6 +56,11 @@ or a BACKUP. Without it their keys and values stand as they are, in hexadecimal,
 With ` + "`dropped`" + `, what is left of dropped and truncated tables stands in ` + "`data/<database>/<schema>.<table>@dropped-ID`" + `. Nobody can say whether that is all of
 their rows: they have no part in the verdict.
 
+With ` + "`to`" + ` the rows also go into an empty PostgreSQL database, file by file while others are still read, and each table is compared with its files, row
+by row, as soon as it is full. It is what [cockroach_load](cockroach_load.md) does with the folder afterwards: rows that the server rejects are put
+aside with the reason, and constraints that the rows break are left out by name. Only files of proved rows are loaded, never doubtful ones; where
+the salvage is not complete, what is proved stands in the database all the same, and the step exits with 3. Undo empties the database; the files stay.
+
 The step succeeds only if everything is proved: every checksum right, every index entry met by its row and back, all replicas the same, every
 range with its newest state, no keys without a store. Else it fails with exit code 3, names what is missing or doubtful, and all that could be had is there.
 The same command again goes on where it stopped.
@@ -79,6 +85,9 @@ type Salvage struct {
 	StoreKey []string `evac:"store_key" doc:"key files of encrypted stores, as the nodes were started with: one for all, or each node's"`
 	CopyTo   string   `evac:"copy_to" doc:"folder into which the stores are copied first, with their hashes; they are read where they lie by default"`
 	Work     string   `evac:"work" doc:"folder in which archives are unpacked; \"stores\" in out by default"`
+
+	To       secret.DSN `evac:"to,target" doc:"connection string of an empty PostgreSQL database, into which the rows go too while others are still read"`
+	Database string     `evac:"database" doc:"which of the salvaged databases goes there, if there are more than one"`
 }
 
 // SalvageOutput is the verdict.
@@ -89,6 +98,8 @@ type SalvageOutput struct {
 	Bytes    int64    `json:"bytes" doc:"bytes of CSV"`
 	Report   string   `json:"report" doc:"file with all that is known"`
 	Problems []string `json:"problems" doc:"what is missing or doubtful"`
+
+	Load *LoadOutput `json:"load,omitempty" doc:"what went into the database, if one was given"`
 }
 
 // paths are file names as the runbook means them.
@@ -135,7 +146,15 @@ func keyFiles(env *step.Env, names []string) ([][]byte, error) {
 }
 
 // Check implements step.Step.
-func (s *Salvage) Check(ctx context.Context, env *step.Env) (_ step.Plan, err error) {
+func (s *Salvage) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
+	plan, err := s.check(ctx, env)
+	if err == nil {
+		err = s.checkTo(ctx, env, &plan)
+	}
+	return plan, err
+}
+
+func (s *Salvage) check(ctx context.Context, env *step.Env) (plan step.Plan, err error) {
 	opt, err := s.options(env)
 	if err != nil {
 		return step.Plan{}, err
@@ -156,7 +175,7 @@ func (s *Salvage) Check(ctx context.Context, env *step.Env) (_ step.Plan, err er
 	if err != nil {
 		return step.Plan{}, err
 	}
-	plan := step.Plan{
+	plan = step.Plan{
 		Summary: fmt.Sprintf("take the rows of %d tables out of %d stores", len(p.Tables), len(s.Stores)),
 		Work:    step.Work{Unit: "bytes", Total: p.Bytes},
 	}
@@ -193,13 +212,19 @@ func (s *Salvage) Run(ctx context.Context, env *step.Env, plan step.Plan) (step.
 	}
 	env.Progress.Total("bytes", plan.Work.Total)
 	dir := inDir(env, s.Out)
-	rep, err := salvage.Run(ctx, paths(env, s.Stores), dir, opt, env.Progress.Add)
+	var rep *salvage.Report
+	var loaded *LoadOutput
+	if s.loads() {
+		rep, loaded, err = s.runTo(ctx, env, opt)
+	} else {
+		rep, err = salvage.Run(ctx, paths(env, s.Stores), dir, opt, env.Progress.Add)
+	}
 	if err != nil {
 		return nil, err
 	}
 	out := SalvageOutput{
 		Complete: rep.Complete, Tables: len(rep.Tables), Rows: rep.Rows, Bytes: rep.Bytes,
-		Report: filepath.Join(dir, "report.html"), Problems: rep.Problems,
+		Report: filepath.Join(dir, "report.html"), Problems: rep.Problems, Load: loaded,
 	}
 	return out, verdict(rep, dir)
 }
@@ -212,13 +237,22 @@ func verdict(rep *salvage.Report, dir string) error {
 	return fault.New(fault.Different, rep.Summary(), "all is named in "+filepath.Join(dir, "report.html")+"; more stores of the cluster may have what is missing")
 }
 
-// Verify implements step.Step: the files are as they were written, and the
-// report says that nothing is missing.
-func (s *Salvage) Verify(_ context.Context, env *step.Env, _ step.Done) error {
+// Verify implements step.Step: the files are as they were written, the report says
+// that nothing is missing, and the database has every row of the files.
+func (s *Salvage) Verify(ctx context.Context, env *step.Env, done step.Done) error {
 	dir := inDir(env, s.Out)
-	rep, err := salvage.Verify(dir)
+	rep, err := salvage.Verify(ctx, dir)
 	if err != nil {
 		return err
+	}
+	if s.loads() {
+		var out SalvageOutput
+		if err := done.Decode(&out); err != nil {
+			return fmt.Errorf("read output of the salvage: %w", err)
+		}
+		if err := s.verifyTo(ctx, env, out.Load); err != nil {
+			return err
+		}
 	}
 	return verdict(rep, dir)
 }
