@@ -17,7 +17,7 @@ import (
 func cockroachCases() []testenv.Case {
 	return []testenv.Case{
 		{Kind: "cockroach_load", New: loadWorld},
-		{Kind: "cockroach_salvage", Name: "to", New: salvageToWorld},
+		{Kind: "cockroach_salvage", Name: "to", Cuts: 1, New: salvageToWorld},
 		{Kind: "cockroach_survey", Name: "stores", New: func(t testing.TB) testenv.Subject {
 			stores := deadCluster(t)
 			return testenv.Subject{
