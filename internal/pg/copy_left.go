@@ -63,9 +63,9 @@ func awaitGone(ctx context.Context, conn *pgx.Conn, application string) error {
 
 // refuseWritten keeps an undo from dropping what others wrote to the target
 // after the copy had ended.
-func refuseWritten(ctx context.Context, o CopyOptions) error {
+func refuseWritten(ctx context.Context, conn *pgx.Conn, o CopyOptions) error {
 	op := fmt.Sprintf("undo the copy to %s", o.To)
-	used, err := usedSinceLeft(ctx, o)
+	used, err := usedSince(ctx, conn, o)
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
@@ -88,6 +88,15 @@ func usedSinceLeft(ctx context.Context, o CopyOptions) (reason string, err error
 		return "", err
 	}
 	defer func() { err = errors.Join(err, hangUp(ctx, conn)) }()
+	return usedSince(ctx, conn, o)
+}
+
+// usedSince is usedSinceLeft on a session that is there: one more of this process
+// would count among those that may have written.
+func usedSince(ctx context.Context, conn *pgx.Conn, o CopyOptions) (reason string, err error) {
+	if o.State.Left == nil {
+		return "", nil
+	}
 	unused, reason, err := UnusedSince(ctx, conn, *o.State.Left)
 	if err != nil {
 		return "", err

@@ -27,7 +27,7 @@ func UndoCopy(ctx context.Context, o CopyOptions) (err error) {
 		return err
 	}
 	if head == nil && o.State.Finished != nil {
-		if err := refuseWritten(ctx, o); err != nil {
+		if err := refuseWritten(ctx, t.conn, o); err != nil {
 			return err
 		}
 		head = &ledgerRun{Token: o.Token, Kept: o.State.Kept, Undoing: true}

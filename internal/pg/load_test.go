@@ -83,6 +83,7 @@ func objectsOf(t testing.TB, dsn secret.DSN) string {
 // TestLoadTruth loads what a salvage of the real stores gives, in parts, and
 // compares it with the truth by other ways.
 func TestLoadTruth(t *testing.T) {
+	t.Parallel()
 	h := newHaul(t, salvaged(t, 500), testenv.Database(t, testenv.Postgres(t, testenv.Newer)))
 	before := objectsOf(t, h.To)
 	result := h.load(t)
@@ -170,6 +171,7 @@ CREATE VIEW public.v (id) AS SELECT no_such_function(id) FROM public.parents;
 // TestLoadForms loads values in other forms than PostgreSQL's; constraints that
 // the rows break are left out by name.
 func TestLoadForms(t *testing.T) {
+	t.Parallel()
 	h := newHaul(t, little(t), testenv.Database(t, testenv.Postgres(t, testenv.Newer)))
 	result := h.load(t)
 	if got := h.verify(t); !got.Equal() || got.Rows != 7 || got.Tables != 2 {
@@ -193,6 +195,7 @@ func TestLoadForms(t *testing.T) {
 
 // TestLoadDifferences names what is not the same.
 func TestLoadDifferences(t *testing.T) {
+	t.Parallel()
 	h := newHaul(t, little(t), testenv.Database(t, testenv.Postgres(t, testenv.Newer)))
 	h.load(t)
 	psql(t, h.To, "-qc", `update parents set s = 'x' where id = 1; delete from "Kids.of" where id = 2; insert into "Kids.of" values (9, null); create table new (a int); insert into new values (5)`)
