@@ -3,6 +3,8 @@ package salvage
 import (
 	"net/url"
 	"path"
+
+	"github.com/evac-io/evac/internal/crdb/catalog"
 )
 
 // Follower hears of a salvage while it goes on, so that its files can be used
@@ -41,6 +43,9 @@ func (w *work) outline() (Outline, error) {
 	o := Outline{Plan: w.plan, Bytes: w.Plan.Bytes}
 	at := map[[2]uint64]int{}
 	for _, t := range w.Plan.Tables {
+		if t.State == catalog.Dropped { // the schema does not make it
+			continue
+		}
 		database, err := url.PathUnescape(path.Base(path.Dir(Dir(t))))
 		if err != nil {
 			return o, err
@@ -53,9 +58,10 @@ func (w *work) outline() (Outline, error) {
 		o.Tables = append(o.Tables, r)
 	}
 	for _, task := range w.Tasks {
-		if task.Part != "" {
-			r := &o.Tables[at[[2]uint64{task.Tenant, uint64(task.Table)}]]
-			r.Files = append(r.Files, OutlineFile{Name: task.Part, Bytes: task.Bytes})
+		i, ok := at[[2]uint64{task.Tenant, uint64(task.Table)}]
+		if task.Part != "" && ok && !task.Raw {
+			o.Tables[i].Files = append(o.Tables[i].Files, OutlineFile{Name: task.Part, Bytes: task.Bytes})
+			w.followed[task.ID] = true
 		}
 	}
 	return o, nil
@@ -73,6 +79,7 @@ func (w *work) begin() error {
 	if err := w.writeSchema(rep, w.dir); err != nil {
 		return err
 	}
+	w.followed = map[int]bool{}
 	o, err := w.outline()
 	if err != nil {
 		return err

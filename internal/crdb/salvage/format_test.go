@@ -40,7 +40,7 @@ func TestParquet(t *testing.T) {
 			t.Errorf("table %s: %d lines, want %d", table.Name, at, len(lines))
 		}
 	}
-	if _, err := Verify(dir); err != nil {
+	if _, err := Verify(t.Context(), dir); err != nil {
 		t.Error(err)
 	}
 	if _, err := Run(t.Context(), fixture(t, "tiny"), dir+"2", Options{Format: "orc"}, quiet); fault.Code(err) != 10 {

@@ -139,7 +139,7 @@ func TestLostDescriptors(t *testing.T) {
 		t.Errorf("complete is %v, %d tables: %s", rep.Complete, len(rep.Tables), text)
 	}
 	holdRaw(t, dir, dirs, rep)
-	if _, err := Verify(dir); err != nil {
+	if _, err := Verify(t.Context(), dir); err != nil {
 		t.Error(err)
 	}
 }

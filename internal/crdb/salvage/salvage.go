@@ -76,8 +76,9 @@ type work struct {
 	Options
 	state    *state
 	dir      string
-	plan     string     // its hash
-	mu       sync.Mutex // of progress
+	plan     string       // its hash
+	followed map[int]bool // tasks whose files the follower is told of
+	mu       sync.Mutex   // of progress
 	progress Progress
 }
 
@@ -125,7 +126,7 @@ func (w *work) one(ctx context.Context, task Task) (Result, error) {
 			return r, err
 		}
 	}
-	if w.Follow != nil && task.Part != "" {
+	if w.followed[task.ID] {
 		w.Follow.Standing(task.Part)
 	}
 	return r, nil

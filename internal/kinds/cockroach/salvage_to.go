@@ -40,8 +40,11 @@ func (s *Salvage) Undo(ctx context.Context, env *step.Env, done step.Done) error
 
 // checkTo looks at the database.
 func (s *Salvage) checkTo(ctx context.Context, env *step.Env, plan *step.Plan) error {
-	if !s.loads() {
+	switch {
+	case !s.loads():
 		return nil
+	case s.Format != "csv" && s.Format != "" || s.Loadable:
+		return fault.New(fault.Invalid, "only whole CSV files go into a database", "leave --format and --loadable away: what the server computes is left out by itself")
 	}
 	o, err := s.load(env).options(env)
 	if err != nil {
