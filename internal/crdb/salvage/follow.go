@@ -43,7 +43,7 @@ func (w *work) outline() (Outline, error) {
 	o := Outline{Plan: w.plan, Bytes: w.Plan.Bytes}
 	at := map[[2]uint64]int{}
 	for _, t := range w.Plan.Tables {
-		if t.State == catalog.Dropped { // the schema does not make it
+		if t.State == catalog.Dropped { // it is not in the schema
 			continue
 		}
 		database, err := url.PathUnescape(path.Base(path.Dir(Dir(t))))
@@ -59,7 +59,7 @@ func (w *work) outline() (Outline, error) {
 	}
 	for _, task := range w.Tasks {
 		i, ok := at[[2]uint64{task.Tenant, uint64(task.Table)}]
-		if task.Part != "" && ok && !task.Raw {
+		if task.Part != "" && ok && !task.Raw && task.Gone == 0 {
 			o.Tables[i].Files = append(o.Tables[i].Files, OutlineFile{Name: task.Part, Bytes: task.Bytes})
 			w.followed[task.ID] = true
 		}

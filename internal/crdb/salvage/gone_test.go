@@ -60,7 +60,7 @@ func TestDropped(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
-			if _, err := Verify(dir); err != nil {
+			if _, err := Verify(t.Context(), dir); err != nil {
 				t.Error(err)
 			}
 		})
