@@ -36,8 +36,10 @@ const maxDifferences = 1000
 var series = keys.PrefixSpan([]byte("\x04tsd"))
 
 // Compare reads all replicas of a span of user keys, brought to the same index,
-// beside each other. What is damaged in one is compared between the others.
-func (m *Map) Compare(ctx context.Context, span keys.Span) (Comparison, error) {
+// beside each other. What is damaged in one is compared between the others. If the
+// preferred replica's entries of just this span were tallied, only the other ones
+// are read as long as nothing differs; nil: they were not.
+func (m *Map) Compare(ctx context.Context, span keys.Span, read *Tally) (Comparison, error) {
 	c := &Comparison{}
 	for i := range m.parts {
 		p := &m.parts[i]
@@ -46,12 +48,32 @@ func (m *Map) Compare(ctx context.Context, span keys.Span) (Comparison, error) {
 			continue
 		}
 		for _, s := range subtract([]keys.Span{both}, series) {
-			if err := c.again(ctx, p, s); err != nil {
+			if err := c.span(ctx, p, s, read); err != nil {
 				return *c, fmt.Errorf("compare replicas of range %d: %w", p.rng.RangeID, err)
 			}
 		}
 	}
 	return *c, nil
+}
+
+// span compares a part: by the sums if they are equal, else entry by entry.
+func (c *Comparison) span(ctx context.Context, p *part, span keys.Span, read *Tally) error {
+	one := &Comparison{}
+	bases := p.comparable(one)
+	if len(bases) == 1 {
+		c.take(one)
+		return nil
+	}
+	s, equal, err := read.equal(ctx, p, span, bases[1:])
+	if err != nil {
+		return err
+	}
+	if !equal {
+		return c.again(ctx, p, span)
+	}
+	one.Entries, one.Bytes, one.Compared = s.entries, s.bytes, s.entries
+	c.take(one)
+	return nil
 }
 
 // side is one replica in a comparison.
@@ -114,9 +136,6 @@ func (p *part) comparable(c *Comparison) (out []*base) {
 // part compares once; it says whether new damage was met.
 func (c *Comparison) part(ctx context.Context, p *part, span keys.Span) (news bool, err error) {
 	bases := p.comparable(c)
-	if len(bases) == 1 {
-		return false, nil
-	}
 	var sides []*side
 	for _, b := range bases {
 		sides = append(sides, &side{Iter: b.open().Iter(span), source: b.replica.Source})

@@ -31,7 +31,7 @@ func TestCompare(t *testing.T) {
 	})
 	fakes[0].View = hurt{engine.NewOverlay(engine.Empty{}, fakes[0].changes), span("g", "i"), keys.Span{}}
 	m := survey(t, Auto, fakes...)
-	got, err := m.Compare(t.Context(), keys.Span{})
+	got, err := m.Compare(t.Context(), keys.Span{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,5 +41,52 @@ func TestCompare(t *testing.T) {
 	}
 	if got.Compared != 5 {
 		t.Errorf("%d entries compared", got.Compared)
+	}
+}
+
+// TestTally compares by what a walk added up: the answer is the same as without,
+// whether the replicas are equal, differ, or are damaged.
+func TestTally(t *testing.T) {
+	for name, change := range map[string]func(fakes []*fake){
+		"equal":   func([]*fake) {},
+		"differ":  func(fakes []*fake) { fakes[2].row("d", 1, "other") },
+		"missing": func(fakes []*fake) { fakes[1].row("e", 1, "more") },
+		"damaged": func(fakes []*fake) {
+			fakes[0].View = hurt{engine.NewOverlay(engine.Empty{}, fakes[0].changes), keys.Span{From: []byte("g"), To: []byte("i")}, keys.Span{}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fakes := three(func(_ int, f *fake) {
+				f.replica(whole, state{applied: 10})
+				for _, k := range []string{"b", "d", "f", "h"} {
+					f.row(k, 1, k)
+				}
+			})
+			change(fakes)
+			m := survey(t, Auto, fakes...)
+			span := keys.Span{From: []byte("a"), To: []byte("z")}
+			var read Tally
+			it := m.Tallied(span, &read).Iter(span)
+			for it.Next() {
+				continue
+			}
+			if err := closed(it); err != nil {
+				t.Fatal(err)
+			}
+			got, err := m.Compare(t.Context(), span, &read)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := m.Compare(t.Context(), span, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Difference{})); diff != "" || want.Entries == 0 {
+				t.Errorf("%+v: %s", want, diff)
+			}
+			if differs := name == "differ" || name == "missing"; (got.Differing > 0) != differs {
+				t.Errorf("%+v", got)
+			}
+		})
 	}
 }

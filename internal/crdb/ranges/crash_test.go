@@ -137,7 +137,7 @@ func statistics(t *testing.T, m *Map) {
 
 func compared(t *testing.T, m *Map) {
 	t.Helper()
-	c, err := m.Compare(t.Context(), keys.Span{})
+	c, err := m.Compare(t.Context(), keys.Span{}, nil)
 	if err != nil || len(c.Differences) > 0 || c.Compared == 0 {
 		t.Errorf("%d of %d entries compared, differences %v, %v", c.Compared, c.Entries, c.Differences, err)
 	}

@@ -177,6 +177,8 @@ type iter struct {
 	out    bool        // one was, of this piece
 	hurt   []engine.Damage
 	before int // how much of hurt is of earlier pieces
+	tally  *Tally
+	sum    *sum // of the piece; nil without a tally
 	err    error
 }
 
@@ -207,6 +209,9 @@ func (it *iter) Next() bool {
 			it.shut()
 		default:
 			it.last, it.out = append(it.last[:0], user...), true
+			if it.sum != nil {
+				it.sum.add(it.phys.Key(), it.phys.Value())
+			}
 			return true
 		}
 	}
@@ -228,7 +233,7 @@ func (it *iter) open() bool {
 		}
 		it.piece = p.pick(rest)
 		it.phys, it.count, it.out = it.piece.view.Iter(it.piece.span), 0, false
-		it.before = len(it.hurt)
+		it.before, it.sum = len(it.hurt), it.tally.begin(it.piece)
 		return true
 	}
 	return false
@@ -281,6 +286,9 @@ func (it *iter) SeekGE(user []byte) {
 		it.shut()
 	}
 	it.from = it.span.Clamp(user)
+	if it.tally != nil {
+		it.tally.broken = true
+	}
 }
 
 func (it *iter) Close() error {

@@ -57,7 +57,7 @@ func (l *lookup) row(ctx context.Context, h *hit, out *Found) (*FoundRow, error)
 		return row, nil
 	}
 	row.Since = l.c.collected(row.Rests)
-	compared, err := l.c.Map.Compare(ctx, span)
+	compared, err := l.c.Map.Compare(ctx, span, nil)
 	row.Compared, row.Differs = compared.Compared, compared.Differing
 	if row.Differs > 0 {
 		out.doubt(fmt.Sprintf("the replicas have not the same of a row: %d pairs differ", row.Differs))

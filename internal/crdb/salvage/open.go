@@ -162,6 +162,15 @@ func (c *Cluster) View() engine.View {
 // Reader reads all keys at the chosen moment.
 func (c *Cluster) Reader() *mvcc.Reader { return c.readerAt(c.asOf) }
 
+// tallied is a reader whose walk over a span is added up, if there is more than
+// one store to hold it against.
+func (c *Cluster) tallied(at keys.Timestamp, span keys.Span, read *ranges.Tally) *mvcc.Reader {
+	if c.Backup != nil || len(c.Stores) == 1 {
+		return c.readerAt(at)
+	}
+	return mvcc.NewReader(c.Map.Tallied(span, read), c.Map.Outcomes(), at)
+}
+
 // closed ends a walk of a reader, and says what ended it too early.
 func (c *Cluster) closed(it *mvcc.Iter) error {
 	if c.Backup != nil {

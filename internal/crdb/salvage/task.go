@@ -50,8 +50,9 @@ type Difference struct {
 // were read already makes it begin again.
 func (c *Cluster) Do(ctx context.Context, p *Plan, task Task, dir, null string) (Result, error) {
 	res := Result{Task: task.ID}
+	var read ranges.Tally
 	for {
-		err := c.attempt(ctx, p, task, dir, null, &res)
+		err := c.attempt(ctx, p, task, dir, null, &read, &res)
 		if err == nil {
 			break
 		}
@@ -60,7 +61,7 @@ func (c *Cluster) Do(ctx context.Context, p *Plan, task Task, dir, null string) 
 		}
 	}
 	span := keys.Span(task.Span)
-	err := c.compare(ctx, span, &res)
+	err := c.compare(ctx, span, &read, &res)
 	if err != nil {
 		return res, err
 	}
@@ -76,11 +77,11 @@ func (c *Cluster) Do(ctx context.Context, p *Plan, task Task, dir, null string) 
 }
 
 // compare holds the replicas of a span against each other.
-func (c *Cluster) compare(ctx context.Context, span keys.Span, res *Result) error {
+func (c *Cluster) compare(ctx context.Context, span keys.Span, read *ranges.Tally, res *Result) error {
 	if c.Backup != nil {
 		return nil
 	}
-	cmp, err := c.Map.Compare(ctx, span)
+	cmp, err := c.Map.Compare(ctx, span, read)
 	res.Compared, res.Differs = cmp.Compared, cmp.Differing
 	for _, x := range cmp.Differences {
 		res.Unlike = append(res.Unlike, Difference{Range: x.RangeID, Span: Span(x.Span), Entries: x.Entries, Stores: x.Stores})
@@ -88,13 +89,13 @@ func (c *Cluster) compare(ctx context.Context, span keys.Span, res *Result) erro
 	return err
 }
 
-// attempt reads the keys of a task once.
-func (c *Cluster) attempt(ctx context.Context, p *Plan, task Task, dir, null string, res *Result) (err error) {
+// attempt reads the keys of a task once, and adds them up for the other replicas.
+func (c *Cluster) attempt(ctx context.Context, p *Plan, task Task, dir, null string, read *ranges.Tally, res *Result) (err error) {
 	if task.Raw {
 		return c.attemptRaw(ctx, task, dir, res)
 	}
 	d, at := c.reads(p, task)
-	it := c.readerAt(at).Iter(keys.Span(task.Span))
+	it := c.tallied(at, keys.Span(task.Span), read).Iter(keys.Span(task.Span))
 	defer func() { err = errors.Join(err, c.closed(it)) }()
 	if task.Index != 0 {
 		res.Rows, err = d.ReadEntries(ctx, task.Index, it)
