@@ -115,7 +115,7 @@ func (c *Cluster) sample(ctx context.Context, p *Plan, t Task, sum *sample) erro
 		break
 	}
 	if c.Map != nil {
-		if _, err := c.Map.Compare(ctx, span); err != nil {
+		if _, err := c.Map.Compare(ctx, span, nil); err != nil {
 			return err
 		}
 	}
