@@ -94,6 +94,7 @@ func Connect(ctx context.Context, dsn secret.DSN, o ConnOptions) (*pgx.Conn, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
+	loss{o.Side, dsn}.tell(&config.Config)
 	var place **tap
 	if o.Tap {
 		place = tapped(config)
@@ -102,6 +103,7 @@ func Connect(ctx context.Context, dsn secret.DSN, o ConnOptions) (*pgx.Conn, err
 	if err != nil {
 		return nil, connectFault(ctx, op, dsn, err)
 	}
+	loggedIn(conn.PgConn())
 	if o.Tap {
 		conn.PgConn().CustomData()[tapKeptFor] = *place
 	}

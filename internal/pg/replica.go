@@ -193,6 +193,7 @@ func connectReplication(ctx context.Context, dsn secret.DSN) (*pgconn.PgConn, er
 	if err := aliveReplication(config); err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
+	loss{Source, dsn}.tell(config)
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
@@ -202,5 +203,6 @@ func connectReplication(ctx context.Context, dsn secret.DSN) (*pgconn.PgConn, er
 		return nil, fault.Wrap(fault.KindOf(err), "", err,
 			"pg_hba.conf of the primary must let the user in from this machine: host replication USER ADDRESS scram-sha-256")
 	}
+	loggedIn(conn)
 	return conn, nil
 }

@@ -33,10 +33,12 @@ func (s *replication) exportSlot(ctx context.Context) (*exportedSlot, error) {
 	if err := aliveReplication(config); err != nil {
 		return nil, err
 	}
+	loss{s.publisher.side, s.publisher.dsn}.tell(config)
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, connectFault(ctx, fmt.Sprintf("connect to %s %s for replication", s.publisher.side, s.publisher.dsn), s.publisher.dsn, err)
 	}
+	loggedIn(conn)
 	// The session waits in a transaction for as long as its snapshot is wanted.
 	const patient = `select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings
 		where name in ('statement_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')`

@@ -121,7 +121,10 @@ func (d PgDump) dump(ctx context.Context, dsn secret.DSN, version int, snapshot 
 			return nil, context.Cause(ctx)
 		}
 		hint := ""
-		if strings.Contains(what, "out of shared memory") {
+		switch {
+		case strings.Contains(what, "closed the connection") || strings.Contains(what, "terminating connection"):
+			hint = lostHint(dsn)
+		case strings.Contains(what, "out of shared memory"):
 			hint = "raise max_locks_per_transaction on the source: pg_dump locks every table at once"
 		}
 		return nil, fault.Wrap(fault.Failed, op, errors.New(what), hint)
