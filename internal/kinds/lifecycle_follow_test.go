@@ -122,7 +122,7 @@ func switchWorld(t testing.TB) testenv.Subject {
 	for _, db := range []secret.DSN{from, to} {
 		execute(t, db, `refresh materialized view sum`)
 	}
-	s := &postgres.Switch{From: from, To: to, WayHome: true, Count: true, Drain: time.Minute, Jobs: 2}
+	s := &postgres.Switch{From: from, To: to, WayHome: true, Count: true, CountHome: true, Drain: time.Minute, Jobs: 2}
 	return testenv.Subject{
 		Step:  func() step.Step { c := *s; return &c },
 		Probe: func(t testing.TB) any { return []string{stream(t, from), stream(t, to)} },

@@ -60,7 +60,7 @@ func newNight(t testing.TB, from, to secret.DSN) *night {
 		Changed:  func() []IdentityChange { return n.identity },
 	}
 	n.change = SwitchOptions{
-		From: from, To: to, WayHome: true, Count: true, Drain: time.Minute, Jobs: 2, Progress: n.notes,
+		From: from, To: to, WayHome: true, Count: true, CountHome: true, Drain: time.Minute, Jobs: 2, Progress: n.notes,
 		Save: func(_ context.Context, s SwitchState) error { n.change.State = s; return nil },
 	}
 	t.Cleanup(func() { tearDown(t, from, to) })

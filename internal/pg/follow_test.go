@@ -87,3 +87,16 @@ func TestACrashOnTheWayHomeEmptiesNothing(t *testing.T) {
 		t.Errorf("the old primary's cache holds %q", got)
 	}
 }
+
+// The worker of the way home passes silently over a row that it does not find.
+func TestTheWayHomeIsCounted(t *testing.T) {
+	n := plainNight(t)
+	n.startFollowing()
+	n.freezeSource()
+	n.switchOver()
+	load(t, n.from, "set default_transaction_read_only = off; delete from orders")
+	load(t, n.to, "update orders set a = 'users'' own'")
+	wantRefused(t, UndoSwitch(t.Context(), n.change), "orders", "0 rows", "evac postgres verify")
+	n.change.CountHome = false
+	n.must("go home uncounted", func(ctx context.Context) error { return UndoSwitch(ctx, n.change) })
+}

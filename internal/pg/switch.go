@@ -27,9 +27,9 @@ type SwitchOptions struct {
 	FromReach, ToReach secret.DSN
 	// WayHome builds the way home.
 	WayHome bool
-	// Count counts the rows of every table on both sides, before the opening and
-	// before going home is done.
-	Count bool
+	// Count counts the rows of every table on both sides before the opening,
+	// CountHome before going home is done.
+	Count, CountHome bool
 	// Drain bounds the wait for what is not applied yet.
 	Drain time.Duration
 	// Jobs is how many tables are counted at once.
@@ -219,8 +219,10 @@ func (s *switcher) carry(ctx context.Context, result *SwitchResult) error {
 		return err
 	}
 	result.Sequences, result.Objects, result.Unlogged, result.Views, result.Kept = c.Sequences, c.Objects, c.Unlogged, c.Views, quotedNames(c.Kept)
-	if err := s.count(ctx, s.From, s.To); err != nil {
-		return err
+	if s.Count {
+		if err := s.count(ctx, s.From, s.To); err != nil {
+			return err
+		}
 	}
 	return s.quiet(ctx)
 }

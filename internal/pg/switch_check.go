@@ -154,11 +154,8 @@ func writeTaken(ctx context.Context, dsn secret.DSN) (err error) {
 	return fmt.Errorf("try to write to the new primary: %w", err)
 }
 
-// count counts the rows of both sides, if that is asked for.
+// count counts the rows of both sides.
 func (s *switcher) count(ctx context.Context, from, to secret.DSN) error {
-	if !s.Count {
-		return nil
-	}
 	s.Progress.Note("counting rows")
 	return countBoth(ctx, from, to, s.Jobs)
 }

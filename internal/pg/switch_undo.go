@@ -81,8 +81,10 @@ func (s *switcher) bringHome(ctx context.Context) error {
 	if _, err := carry(ctx, s.target, s.source, nil, s.Progress.Note); err != nil {
 		return err
 	}
-	if err := s.count(ctx, s.To, s.From); err != nil {
-		return err
+	if s.CountHome {
+		if err := s.count(ctx, s.To, s.From); err != nil {
+			return err
+		}
 	}
 	s.State.Returned = true
 	return s.save(ctx)

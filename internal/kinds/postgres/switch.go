@@ -41,8 +41,10 @@ A check while the source is frozen does not try the way home again and leaves th
 ` + "`evac check` and `evac run`" + ` do.
 
 **Undo goes home**: the new database is frozen with the same proof as postgres_freeze, the old one takes in all that users wrote, to the exact end of the log,
-sequences, large objects and the rest come back too, all materialized views are refreshed, and the new one follows the old one again. Nothing that was
-acknowledged is lost. The undo of postgres_freeze then opens the old one. Undo refuses, before it stops anybody, if the schema of the new database
+sequences, large objects and the rest come back too, all materialized views are refreshed, the rows of every table are counted on both sides, and the new
+one follows the old one again. Nothing that was acknowledged is lost: the position in the log proves that all was applied, and the count that no row is
+missing to which it was applied, because somebody wrote to the old database against its default. Counting reads every table while nobody can write: drill it,
+and say ` + "`count_home = false`" + ` only if it is too long for you. The undo of postgres_freeze then opens the old one. Undo refuses, before it stops anybody, if the schema of the new database
 was changed meanwhile, and names what. If it was changed in the same way on both sides, the rows of tables that were altered are compared one by one.
 
 The way home needs ` + "`wal_level = logical`" + ` on the target, and on the source the right to subscribe (from PostgreSQL 16 on
@@ -60,7 +62,8 @@ type Switch struct {
 	WayHome          bool          `evac:"way_home" default:"true" doc:"let the old database receive what is written to the new one, so that undo can go back"`
 	SourceFromTarget secret.DSN    `evac:"source_from_target" doc:"connection string of the old database as the new one's server needs it; by default from"`
 	TargetFromSource secret.DSN    `evac:"target_from_source" doc:"connection string of the new database as the old one's server needs it; by default to"`
-	Count            bool          `evac:"count" default:"false" doc:"count the rows of every table on both sides before opening, and before undo ends, which takes as long as reading them"`
+	Count            bool          `evac:"count" default:"false" doc:"count the rows of every table on both sides before opening, which takes as long as reading them"`
+	CountHome        bool          `evac:"count_home" default:"true" doc:"do so before undo ends; false if nobody can wait for that"`
 	Drain            time.Duration `evac:"drain" default:"2m" doc:"how long the other side may take to apply the rest; a broken connection is noticed after wal_sender_timeout (1 min)"`
 	Jobs             int           `evac:"jobs" default:"2" doc:"how many tables are counted at once"`
 }
@@ -111,7 +114,7 @@ func (s *Switch) Check(ctx context.Context, env *step.Env) (step.Plan, error) {
 func (s *Switch) options(env *step.Env) (pg.SwitchOptions, error) {
 	o := pg.SwitchOptions{
 		From: s.From, To: s.To, FromReach: s.SourceFromTarget, ToReach: s.TargetFromSource,
-		WayHome: s.WayHome, Count: s.Count, Drain: s.Drain, Jobs: s.Jobs, Progress: env.Progress,
+		WayHome: s.WayHome, Count: s.Count, CountHome: s.CountHome, Drain: s.Drain, Jobs: s.Jobs, Progress: env.Progress,
 		Save: func(ctx context.Context, state pg.SwitchState) error { return env.Checkpoint.Save(ctx, state) },
 	}
 	_, err := env.Checkpoint.Load(&o.State)
