@@ -181,6 +181,8 @@ func refusal(err *pgconn.PgError, dsn secret.DSN) (fault.Kind, string) {
 		return fault.Failed, "check its name, or create it first: " + createCommand(dsn)
 	case "53300":
 		return fault.Failed, "the server has no free connection: raise max_connections, or take fewer jobs"
+	case diskFull:
+		return fault.Failed, roomHint
 	case cannotConnectNow:
 		options, _ := programOptions(dsn, false)
 		return fault.Failed, fmt.Sprintf("it still starts, recovers or stops after %s: try again once it takes clients: pg_isready %s", readyLimit, options)

@@ -105,6 +105,9 @@ func (c *copier) copyTables(ctx context.Context, f facts, plan afterPlan) error 
 	if err := c.planData(ctx); err != nil {
 		return err
 	}
+	if err := c.reopenEmptied(ctx); err != nil {
+		return err
+	}
 	sums, err := readSums(ctx, c.target.conn)
 	if err != nil {
 		return err

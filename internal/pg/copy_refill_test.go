@@ -1,6 +1,8 @@
 package pg
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -78,4 +80,31 @@ func TestCopyFillsNothingElseAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A crash of the source empties its unlogged tables, also those that are copied
+// already: the copy goes on, and the target ends as the source is.
+func TestCopyGoesOnAfterACrashOfTheSource(t *testing.T) {
+	t.Parallel()
+	source := quietServer(t, testenv.Older)
+	tr := newTripOn(t, testenv.Database(t, source), testenv.Database(t, quietServer(t, testenv.Newer)), unloggedTables)
+	cut, save := errors.New("cut off"), tr.Save
+	tr.Save = func(context.Context, CopyState) error { return cut }
+	if _, err := Copy(t.Context(), tr.CopyOptions); !errors.Is(err, cut) {
+		t.Fatalf("copy ended with %v", err)
+	}
+	once(t, tr.From, "checkpoint") // the test's server does not wait for its disk
+	crash(t, source)
+	tr.Save = save
+	result := tr.copy(t)
+	if warnings := strings.Join(result.Warnings, "\n"); !strings.Contains(warnings, "a crash of the source") || strings.Contains(warnings, "started over") {
+		t.Errorf("warnings %q, want the crash named and nothing started over", warnings)
+	}
+	if diff := cmp.Diff(rowsAndKeys(t, tr.From), rowsAndKeys(t, tr.To)); diff != "" {
+		t.Errorf("source (-) and target (+):\n%s", diff)
+	}
+	if err := VerifyCopy(t.Context(), tr.From, tr.To, 1, Selection{}); err != nil {
+		t.Error(err)
+	}
+	tr.undo(t)
 }

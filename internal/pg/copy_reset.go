@@ -14,7 +14,7 @@ import (
 func countersLost(ctx context.Context, conn *pgx.Conn, mark FreezeMark) (lost bool, err error) {
 	err = conn.QueryRow(ctx, "select coalesce(pg_catalog.pg_stat_get_bgwriter_stat_reset_time() > $1, false)", mark.TakenAt).Scan(&lost)
 	if err != nil {
-		return false, fmt.Errorf("ask since when the target's server counts: %w", err)
+		return false, fmt.Errorf("ask since when the server counts: %w", err)
 	}
 	return lost, nil
 }

@@ -117,3 +117,46 @@ func dropForeign(ctx context.Context, source *pgx.Conn, keys []entry) ([]string,
 	}
 	return statements, nil
 }
+
+// reopenEmptied lets unlogged tables be copied anew that a crash of the source
+// has emptied since they were copied: the target is to hold what users see.
+func (c *copier) reopenEmptied(ctx context.Context) error {
+	head, err := openLedger(ctx, c.target.conn, c.Token)
+	if err != nil {
+		return err
+	}
+	if lost, err := countersLost(ctx, c.source.conn, head.Mark); err != nil || !lost {
+		return err
+	}
+	copied, err := texts(ctx, c.target.conn, `
+		select distinct format('%I.%I', schema_name, table_name) from evac_ledger.chunk c where what = 'unlogged' and rows > 0 and `+chunkIsDone+` order by 1`)
+	if err != nil {
+		return wrapLedger("read", err)
+	}
+	var emptied []string
+	for _, table := range copied {
+		holds, err := holdsRows(ctx, c.source.conn, table, "")
+		if err != nil {
+			return fmt.Errorf("look at unlogged table %s of source: %w", table, err)
+		}
+		if !holds {
+			emptied = append(emptied, table)
+		}
+	}
+	if len(emptied) == 0 {
+		return nil
+	}
+	return pgx.BeginFunc(ctx, c.target.conn, func(tx pgx.Tx) error {
+		if err := run(ctx, c.target.conn, "truncate only "+strings.Join(emptied, ", only ")); err != nil {
+			return fmt.Errorf("empty unlogged tables on target: %w", err)
+		}
+		_, err := tx.Exec(ctx, "update evac_ledger.chunk set rows = null, bytes = null where what = 'unlogged' and format('%I.%I', schema_name, table_name) = any ($1)", emptied)
+		if err == nil {
+			_, err = tx.Exec(ctx, "delete from evac_ledger.unlogged u using evac_ledger.chunk c where c.id = u.id and c.rows is null")
+		}
+		if err != nil {
+			return wrapLedger("write", err)
+		}
+		return noteWarning(ctx, tx, "a crash of the source has emptied its unlogged tables while they were copied, and they are empty on the target too: "+some(emptied))
+	})
+}

@@ -18,7 +18,7 @@ type pgFault struct {
 	// heal makes the world whole again, once evac has ended.
 	heal func(w *pgWorld)
 	// mustFail is a fault that struck only if evac failed; empties is one that
-	// empties the target's unlogged tables.
+	// empties the unlogged tables of a side.
 	mustFail, empties bool
 	// slow is one that is only noticed after seconds.
 	slow bool
@@ -41,7 +41,7 @@ func pgFaults() map[string][]pgFault {
 					pid := w.source.number("select coalesce(sum(pid), 0) from (" + evacSession + ") a")
 					return pid > 0 && w.source.killBackend(pid)
 				})
-			}, heal: func(w *pgWorld) { w.source.wake(); w.facts = w.read(w.source.dsn("source")) }},
+			}, heal: func(w *pgWorld) { w.source.wake(); w.facts = w.read(w.source.dsn("source")) }, empties: true},
 		},
 		"target": {
 			{name: "immediate stop of the target", strike: func(w *pgWorld, _ *process) bool {

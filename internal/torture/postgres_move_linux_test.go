@@ -54,8 +54,8 @@ type pgMove struct {
 	// before is what target and source were before the move.
 	before, beforeSource []string
 	story                []string
-	// emptied tells that the target crashed after the step of the copy: what was
-	// unlogged is lost then, as its owner wanted it.
+	// emptied tells that a side crashed after the step of the copy: what was
+	// unlogged there is lost then, as its owner wanted it.
 	emptied bool
 }
 
