@@ -29,8 +29,9 @@ func TestCopyFillsAgainAfterACrash(t *testing.T) {
 				}
 				once(t, admin, "checkpoint")
 				crash(t, target)
-				if err := VerifyCopy(t.Context(), tr.From, tr.To, 1, Selection{}); err == nil {
-					t.Error("the crash has emptied nothing: the test does not test")
+				wantRefused(t, VerifyCopy(t.Context(), tr.From, tr.To, 1, Selection{}), "u", "a crash of the target empties it")
+				if notes := strings.Join(headcount(t, tr.From, tr.To, enough).Notes, "\n"); !strings.Contains(notes, "empty on the target alone: public.u") {
+					t.Errorf("the headcount does not name the crash: %s", notes)
 				}
 				tr.copy(t)
 				if diff := cmp.Diff(rowsAndKeys(t, tr.From), rowsAndKeys(t, admin)); diff != "" {

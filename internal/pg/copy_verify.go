@@ -60,6 +60,17 @@ func VerifyCopy(ctx context.Context, from, to secret.DSN, jobs int, part Selecti
 	return nil
 }
 
+// crashed names what empties an unlogged table of one side.
+func (k chunk) crashed(here, there int64) string {
+	switch {
+	case k.What != chunkUnlogged || here > 0 && there > 0:
+		return ""
+	case here > 0:
+		return " (it is unlogged: a crash of the target empties it)"
+	}
+	return " (it is unlogged: a crash of the source empties it)"
+}
+
 // compareNames lists the objects that one side lacks. Extensions that the
 // target has more are its own.
 func compareNames(ctx context.Context, source, target *pgx.Conn) ([]string, error) {
@@ -130,7 +141,7 @@ func compareCounts(ctx context.Context, source *snapshot, to secret.DSN, jobs in
 		if here != there {
 			mu.Lock()
 			defer mu.Unlock()
-			wrong = append(wrong, fmt.Sprintf("%s has %d rows, the source %d", c, there, here))
+			wrong = append(wrong, fmt.Sprintf("%s has %d rows, the source %d%s", c, there, here, c.crashed(here, there)))
 		}
 		return nil
 	}, func(l *lane) error { return l.close(ctx) })

@@ -112,7 +112,7 @@ func Verify(ctx context.Context, source, target secret.DSN, o VerifyOptions) (re
 	}
 	pairs, err := v.all(ctx)
 	if err == nil {
-		result.Notes, err = v.notes(ctx)
+		result.Notes, err = v.notes(ctx, pairs)
 	}
 	if err = errors.Join(err, v.close(ctx)); err != nil {
 		return result, err

@@ -83,9 +83,12 @@ func loosened(same bool) string {
 }
 
 // notes tell of what is no difference, and of what was not compared.
-func (v *verifier) notes(ctx context.Context) (notes []string, err error) {
+func (v *verifier) notes(ctx context.Context, pairs []*pair) (notes []string, err error) {
+	if notes, err = v.crashNotes(ctx, pairs); err != nil {
+		return nil, err
+	}
 	if v.source.roach != nil || v.target.roach != nil {
-		return []string{"one side is CockroachDB: large objects, and what the catalogs say of objects, are not compared"}, nil
+		return append(notes, "one side is CockroachDB: large objects, and what the catalogs say of objects, are not compared"), nil
 	}
 	if v.target.carried {
 		notes = append(notes, leftOut)
