@@ -96,7 +96,7 @@ func filesBelow(t testing.TB, dirs ...string) []string {
 func loadWorld(t testing.TB) testenv.Subject {
 	dir, to := t.TempDir(), testenv.Database(t, testenv.Postgres(t, testenv.Newer))
 	for path, text := range map[string]string{
-		"schema.postgres.sql": "-- database shop\n\n-- before the rows\n\n" +
+		"schema.sql": "-- database shop\n\n-- before the rows\n\n" +
 			"CREATE SEQUENCE public.ids;\n\n" +
 			"CREATE TABLE public.t (\n\ta bigint NOT NULL,\n\tb text,\n\tCONSTRAINT t_pkey PRIMARY KEY (a)\n);\n\n" +
 			"CREATE TABLE public.u (\n\ta bigint\n);\n\n" +

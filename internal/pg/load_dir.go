@@ -80,7 +80,7 @@ func (p LoadPlan) fingerprint() string {
 
 // ReadLoadPlan reads what a salvage has left in a folder:
 // data/DATABASE/SCHEMA.TABLE/part-NNNNN.csv, names percent-encoded, and
-// schema.postgres.sql. database may be empty if there is only one.
+// schema.sql. database may be empty if there is only one.
 func ReadLoadPlan(dir, database, null string) (plan LoadPlan, err error) {
 	folders, err := subfolders(filepath.Join(dir, "data"))
 	if err != nil {
@@ -125,7 +125,7 @@ func PlanLoad(dir, database, null, origin string, tables []LoadTable) (plan Load
 
 // readSchemaOf reads the schema of one database; others are those with files.
 func readSchemaOf(dir, database string, others []string) (plan LoadPlan, err error) {
-	script, err := os.ReadFile(filepath.Join(dir, "schema.postgres.sql"))
+	script, err := os.ReadFile(filepath.Join(dir, "schema.sql"))
 	if err != nil {
 		return plan, fault.Wrap(fault.Failed, fmt.Sprintf("read the schema of %q", dir), err, "give the folder that evac cockroach salvage has written")
 	}
@@ -261,17 +261,17 @@ func (t *LoadTable) addPart(dir, path, null string) error {
 	return nil
 }
 
-// schemaSection is one database's part of schema.postgres.sql.
+// schemaSection is one database's part of schema.sql.
 type schemaSection struct{ before, after []string }
 
-// The lines by which schema.postgres.sql is divided.
+// The lines by which schema.sql is divided.
 const (
 	databaseMark = "-- database "
 	beforeMark   = "-- before the rows"
 	afterMark    = "-- after the rows"
 )
 
-// splitSchema cuts schema.postgres.sql into statements, by database; what stands outside
+// splitSchema cuts schema.sql into statements, by database; what stands outside
 // of the marks only serves psql.
 func splitSchema(script string) (map[string]*schemaSection, error) {
 	sections := map[string]*schemaSection{}

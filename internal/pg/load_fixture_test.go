@@ -84,7 +84,7 @@ func salvaged(t testing.TB, rowsOfPart int) string {
 		}
 	}
 	dir := t.TempDir()
-	put(t, filepath.Join(dir, "schema.postgres.sql"), schema.String())
+	put(t, filepath.Join(dir, "schema.sql"), schema.String())
 	for name, text := range truthCSV(t) {
 		writeParts(t, filepath.Join(dir, "data", url.PathEscape(database), "public."+url.PathEscape(name)), text, rowsOfPart)
 	}

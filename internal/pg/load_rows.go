@@ -84,7 +84,7 @@ func (l *loader) planParts(ctx context.Context) error {
 	for _, t := range l.plan.Tables {
 		into := l.tables[[2]string{t.Schema, t.Name}]
 		if into == nil {
-			return fault.New(fault.Failed, fmt.Sprintf("load table %s: the schema does not make it", t), "move its folder away, or add the table to schema.postgres.sql")
+			return fault.New(fault.Failed, fmt.Sprintf("load table %s: the schema does not make it", t), "move its folder away, or add the table to schema.sql")
 		}
 		columns, err := into.loaded(t)
 		if err != nil {

@@ -152,11 +152,11 @@ func TestLoadRejects(t *testing.T) {
 func TestLoadSequences(t *testing.T) {
 	t.Parallel()
 	dir := little(t)
-	script, err := os.ReadFile(filepath.Join(dir, "schema.postgres.sql"))
+	script, err := os.ReadFile(filepath.Join(dir, "schema.sql"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, filepath.Join(dir, "schema.postgres.sql"), strings.Replace(string(script), "-- after the rows\n", `CREATE SEQUENCE public."Odd's";
+	put(t, filepath.Join(dir, "schema.sql"), strings.Replace(string(script), "-- after the rows\n", `CREATE SEQUENCE public."Odd's";
 CREATE SEQUENCE public.fresh;
 -- after the rows
 SELECT pg_catalog.setval('public."Odd''s"', 12, true);

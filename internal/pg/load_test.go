@@ -125,7 +125,7 @@ func TestLoadTruth(t *testing.T) {
 func little(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
-	put(t, filepath.Join(dir, "schema.postgres.sql"), `-- database shop
+	put(t, filepath.Join(dir, "schema.sql"), `-- database shop
 
 -- before the rows
 

@@ -316,6 +316,9 @@ func (w *cockroach) behind(t *Table) {
 			w.after(st)
 		}
 	}
+	if t.Sequence != nil {
+		w.setval(t)
+	}
 	if s := t.Sequence; s != nil && s.OwnerTable != 0 {
 		if sql, ok := ownedBy(w.catalog, t); ok {
 			w.after(Statement{SQL: sql, What: "sequence", Table: t})

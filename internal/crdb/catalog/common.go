@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -112,6 +113,16 @@ func sequenceOptions(s *Sequence) string {
 		fmt.Fprintf(&out, " CACHE %d", s.Cache)
 	}
 	return out.String()
+}
+
+// setval writes the value that a sequence gave out last. One that gave out none is
+// as it is made.
+func (s *Script) setval(t *Table) {
+	q := t.Sequence
+	if q.Last == nil || q.Virtual || *q.Last == q.Start-cmp.Or(q.Increment, 1) || *q.Last < q.Min || *q.Last > q.Max {
+		return
+	}
+	s.after(Statement{SQL: fmt.Sprintf("SELECT setval(%s, %d, true)", literal(name(t)), *q.Last), What: "sequence", Table: t})
 }
 
 // isShard says that a column holds the bucket of a hash-sharded index, which the

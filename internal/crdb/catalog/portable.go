@@ -196,8 +196,12 @@ func (p *portable) function(name string, t token) {
 	case name == "nextval":
 		p.nextval()
 	case name == "unique_rowid":
+		if !p.accept("(", ")") {
+			p.refuse("it calls unique_rowid with arguments")
+			return
+		}
 		p.pg.needRowid()
-		p.out.WriteString("public.unique_rowid")
+		p.out.WriteString("nextval('public.unique_rowid'::regclass)")
 	case changing[name]:
 		p.out.WriteString(t.raw)
 	default:

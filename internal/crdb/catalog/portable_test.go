@@ -64,7 +64,7 @@ func TestPortable(t *testing.T) {
 		{forDefault, `nextval('shop.public."Numbers"'::REGCLASS)`, `nextval('public."Numbers"'::regclass)`, ""},
 		{forDefault, "nextval(109:::REGCLASS)", `nextval('public."Numbers"'::regclass)`, ""},
 		{forDefault, "nextval(s)", "", "no name"},
-		{forDefault, "unique_rowid()", "public.unique_rowid()", ""},
+		{forDefault, "unique_rowid()", "nextval('public.unique_rowid'::regclass)", ""},
 		{forDefault, "now():::TIMESTAMPTZ", "now()::timestamp with time zone", ""},
 		{forDefault, "current_timestamp():::TIMESTAMPTZ", "current_timestamp::timestamp with time zone", ""},
 		{forDefault, "gateway_region()::@100106", "", "it calls gateway_region"},

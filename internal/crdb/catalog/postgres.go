@@ -9,9 +9,9 @@ import (
 )
 
 // WritePostgres writes the schema of all the users' databases as SQL for
-// PostgreSQL 12 or newer, in two parts with the marks between them: what must
-// stand before the rows come and what is made behind them. It returns what
-// could not be had as it was.
+// PostgreSQL 12 or newer which CockroachDB 22.1 or newer takes too, in two parts
+// with the marks between them: what must stand before the rows come and what is
+// made behind them. It returns what could not be had as it was.
 func WritePostgres(w io.Writer, c *Catalog) (notes []string, err error) {
 	var scripts []*Script
 	for _, o := range c.databasesToWrite() {
@@ -123,21 +123,19 @@ func (w *postgres) tables(tables []*Table) {
 		}
 	}
 	if w.rowid {
-		w.before(Statement{SQL: rowidSequence, What: "sequence"})
-		w.before(Statement{SQL: rowidFunction, What: "function", Note: "unique_rowid() makes numbers as CockroachDB's does: ten microseconds since 2015, and a counter"})
+		w.before(Statement{SQL: rowidSequence, What: "sequence", Note: "in place of unique_rowid(): its numbers lie above all that CockroachDB makes before the year 2059"})
 	}
 	for _, st := range made {
 		w.before(st)
 	}
 }
 
-// needRowid asks for the function unique_rowid.
+// needRowid asks for what takes the place of the function unique_rowid.
 func (w *postgres) needRowid() { w.rowid = true }
 
-const rowidSequence = `CREATE SEQUENCE public.unique_rowid_counter MINVALUE 0 MAXVALUE 32767 START 0 CYCLE`
-
-const rowidFunction = `CREATE FUNCTION public.unique_rowid() RETURNS bigint LANGUAGE sql VOLATILE AS
-$$SELECT ((extract(epoch FROM clock_timestamp()) - 1420070400) * 100000)::bigint << 15 | nextval('public.unique_rowid_counter')$$`
+// rowidSequence begins at 2^62: unique_rowid() counts ten microseconds since 2015,
+// shifted by 15 bits.
+const rowidSequence = `CREATE SEQUENCE public.unique_rowid START 4611686018427387904`
 
 // table writes CREATE TABLE with the primary key.
 func (w *postgres) table(t *Table) Statement {

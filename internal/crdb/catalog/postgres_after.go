@@ -43,6 +43,7 @@ func cut(s, end string) string {
 // behind writes what is made when a table's rows are there.
 func (w *postgres) behind(t *Table) {
 	if t.Sequence != nil {
+		w.setval(t)
 		if t.Sequence.OwnerTable != 0 {
 			if sql, ok := ownedBy(w.catalog, t); ok {
 				w.after(Statement{SQL: sql, What: "sequence", Table: t})

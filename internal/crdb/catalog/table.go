@@ -252,6 +252,7 @@ type Sequence struct {
 	Virtual                           bool   // its values are made by unique_rowid(), none is stored
 	OwnerTable, OwnerColumn           uint32 // 0 if nobody owns it
 	As                                string // the integer type
+	Last                              *int64 // the value that it gave out last; nil: not known, or it has none
 }
 
 // Gone says why and since when the rows of a table, which lie under the indexes

@@ -82,7 +82,7 @@ func TestBackups(t *testing.T) {
 				t.Errorf("%s: table %s: %s; rests %+v", from, table.Name, diff, table.Rests)
 			}
 		}
-		for _, file := range []string{"schema.sql", "schema.postgres.sql", "report.html"} {
+		for _, file := range []string{"schema.sql", "schema.cockroach.sql", "report.html"} {
 			if text, err := os.ReadFile(filepath.Join(dir, file)); err != nil || len(text) < 100 {
 				t.Errorf("%s: %s: %v", from, file, err)
 			}

@@ -65,7 +65,11 @@ func (c *Cluster) readGiven(ctx context.Context, name string) (*catalog.Catalog,
 			return nil, nil, err
 		}
 		c.print = fmt.Sprintf("%x", sha256.Sum256(text))
-		return catalog.ParseSchema(string(text))
+		out, doubts, err := catalog.ParseSchema(string(text))
+		if err == nil && len(out.Tables) == 0 {
+			err = errors.New("it has no table with its id")
+		}
+		return out, doubts, err
 	}
 	b, err := backup.Open(ctx, []fs.FS{os.DirFS(name)}, backup.Options{Name: name})
 	if err != nil {

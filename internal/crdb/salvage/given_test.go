@@ -100,7 +100,7 @@ func schemaOf(t *testing.T, dirs []string) string {
 	if _, err := Run(t.Context(), dirs, dir, Options{}, quiet); err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, "schema.sql")
+	return filepath.Join(dir, "schema.cockroach.sql")
 }
 
 // TestLostDescriptors salvages stores without any descriptor: with the schema in

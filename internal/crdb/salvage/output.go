@@ -30,7 +30,7 @@ func (c *Cluster) sequences(rep *Report) error {
 			if err != nil {
 				rep.problem("sequence %q: %v", one.Name, err)
 			} else if ok {
-				one.Value = &value
+				one.Value, t.Sequence.Last = &value, &value
 			}
 			break
 		}
@@ -48,7 +48,8 @@ func (c *Cluster) sequences(rep *Report) error {
 	return nil
 }
 
-// writeSchema writes schema.sql for CockroachDB and schema.postgres.sql for PostgreSQL.
+// writeSchema writes schema.sql, which PostgreSQL and CockroachDB take, and
+// schema.cockroach.sql, which has what only the latter knows.
 func (c *Cluster) writeSchema(rep *Report, dir string) error {
 	var own, other bytes.Buffer
 	notes, err := catalog.WriteCockroach(&own, c.Catalog)
@@ -60,8 +61,8 @@ func (c *Cluster) writeSchema(rep *Report, dir string) error {
 		return err
 	}
 	return errors.Join(
-		writeFile(filepath.Join(dir, "schema.sql"), own.Bytes()),
-		writeFile(filepath.Join(dir, "schema.postgres.sql"), other.Bytes()))
+		writeFile(filepath.Join(dir, "schema.sql"), other.Bytes()),
+		writeFile(filepath.Join(dir, "schema.cockroach.sql"), own.Bytes()))
 }
 
 // write writes report.json and report.html.

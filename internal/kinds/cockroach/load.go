@@ -30,7 +30,7 @@ func loadKind() step.Kind {
 }
 
 const loadDoc = `
-The folder is what a salvage leaves: ` + "`data/DATABASE/SCHEMA.TABLE/part-NNNNN.csv`" + ` and ` + "`schema.postgres.sql`" + `. The target must
+The folder is what a salvage leaves: ` + "`data/DATABASE/SCHEMA.TABLE/part-NNNNN.csv`" + ` and ` + "`schema.sql`" + `. The target must
 be an empty database of PostgreSQL 12 or newer; one load fills it from one database of the folder.
 
 First come the tables, without their keys; then the files, ` + "`jobs`" + ` at once, by COPY. As soon as all files of a table are in, its primary key,
@@ -216,7 +216,7 @@ func (l *Load) lacking(out LoadOutput) error {
 			"the rows stand with the reason in the folder's rejected/; change the schema or the rows there, and insert them by hand")
 	case len(out.LeftOut) > 0:
 		return fault.New(fault.Different, fmt.Sprintf("all rows of %s are the same, but not all of the schema stands: %s", l.To, strings.Join(out.LeftOut, "; ")),
-			"look at the rows that break it, then make it by hand: schema.postgres.sql has the statement")
+			"look at the rows that break it, then make it by hand: schema.sql has the statement")
 	}
 	return nil
 }
