@@ -103,8 +103,9 @@ func (c *Cluster) sample(ctx context.Context, p *Plan, t Task, sum *sample) erro
 		}
 	}
 	begun := time.Now()
+	var read ranges.Tally
 	for {
-		it := c.Reader().Iter(span)
+		it := c.tallied(c.asOf, span, &read).Iter(span)
 		res, err := d.Read(ctx, it, rows.Output{Rows: rows.NewCSV(&sum.csv, "")})
 		if err := errors.Join(err, c.closed(it)); errors.Is(err, ranges.ErrReadAgain) {
 			continue
@@ -115,7 +116,7 @@ func (c *Cluster) sample(ctx context.Context, p *Plan, t Task, sum *sample) erro
 		break
 	}
 	if c.Map != nil {
-		if _, err := c.Map.Compare(ctx, span, nil); err != nil {
+		if _, err := c.Map.Compare(ctx, span, &read); err != nil {
 			return err
 		}
 	}

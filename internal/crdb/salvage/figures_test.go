@@ -36,14 +36,14 @@ const (
 	replicas = 3
 )
 
-// sample is what one contender came to in one round.
-type sample struct {
+// showing is what one contender came to in one round.
+type showing struct {
 	seconds     float64
 	bytes, text int64 // of the store, and of CSV
 	pairs       int64
 }
 
-func (s sample) rate() float64 { return float64(s.bytes) / 1e6 / s.seconds }
+func (s showing) rate() float64 { return float64(s.bytes) / 1e6 / s.seconds }
 
 // contest is the stores and what is measured on them.
 type contest struct {
@@ -80,7 +80,7 @@ func TestSalvageFigures(t *testing.T) {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	got := map[string][]sample{}
+	got := map[string][]showing{}
 	for range rounds {
 		for _, name := range contenders {
 			s := c.run(t, name)
@@ -118,7 +118,7 @@ func (c *contest) tables(t *testing.T) []string {
 }
 
 // run measures one contender on as many cores as it has workers.
-func (c *contest) run(t *testing.T, name string) sample {
+func (c *contest) run(t *testing.T, name string) showing {
 	cores := 1
 	if name == "two" {
 		cores = 2
@@ -126,7 +126,7 @@ func (c *contest) run(t *testing.T, name string) sample {
 	runtime.GC()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
 	begun := time.Now()
-	s := sample{bytes: c.bytes}
+	s := showing{bytes: c.bytes}
 	switch name {
 	case "read":
 		c.each(t, func(table *sst.Table) {
@@ -193,7 +193,7 @@ func verifyPairs(t *testing.T, table *sst.Table) (n int64) {
 }
 
 // salvage takes all rows out, with everything that belongs to it.
-func (c *contest) salvage(t *testing.T, stores []string, jobs int, s sample) sample {
+func (c *contest) salvage(t *testing.T, stores []string, jobs int, s showing) showing {
 	rep, err := Run(t.Context(), stores, c.out, Options{Jobs: jobs}, func(int64) {})
 	if err != nil {
 		t.Fatal(err)
@@ -209,7 +209,7 @@ func (c *contest) salvage(t *testing.T, stores []string, jobs int, s sample) sam
 }
 
 // figures prints the medians of rates, and of ratios within a round.
-func figures(got map[string][]sample, bytes int64) {
+func figures(got map[string][]showing, bytes int64) {
 	median := func(f func(round int) float64) float64 {
 		var list []float64
 		for i := range got["one"] {

@@ -22,7 +22,7 @@ func TestTortureSalvage(t *testing.T) {
 	for _, one := range []struct {
 		name  string
 		share uint64 // of a hundred cases
-	}{{"tiny", 70}, {"crash", 20}, {"divergent", 10}} {
+	}{{"tiny", 80}, {"crash", 13}, {"divergent", 7}} {
 		if *only != "" && *only != one.name {
 			continue
 		}
