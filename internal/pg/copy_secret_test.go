@@ -37,3 +37,35 @@ func TestCopyKeepsSecretsOutOfTheServersLog(t *testing.T) {
 		t.Errorf("%s mappings and subscriptions on the target, want 1", got)
 	}
 }
+
+// Who is no superuser cannot keep secrets out of the target's log: the check
+// says so, and the lines that it names do.
+func TestCheckWarnsOfSecretsInTheTargetsLog(t *testing.T) {
+	srv := quietServer(t, testenv.Newer)
+	to, admin := managed(t, srv, true)
+	from := testenv.Database(t, testenv.Postgres(t, testenv.Older))
+	tr := newTripOn(t, from, to, "do $$begin execute format('alter database %I set app.key = %L', current_database(), 'setting-hidden'); end$$")
+	warned := func() (lines string) {
+		seen, err := CheckCopy(t.Context(), tr.CopyOptions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range seen.Warnings {
+			if _, rest, ok := strings.Cut(w, "some may hold secrets"); ok {
+				if !strings.Contains(w, "writes statements that fail into its log") || !strings.Contains(rest, "settings of applications") {
+					t.Errorf("warning %q", w)
+				}
+				_, lines, _ = strings.Cut(rest, "as a superuser: ")
+			}
+		}
+		return lines
+	}
+	lines := warned()
+	if lines == "" {
+		t.Fatal("nobody is warned")
+	}
+	once(t, admin, lines)
+	if again := warned(); again != "" {
+		t.Errorf("after these lines it is still said: %s", again)
+	}
+}

@@ -82,7 +82,7 @@ func look(ctx context.Context, p preflight) (survey CopySurvey, err error) {
 // checks are all that there are, in the order in which a reader wants to know.
 func (p *preflight) checks() []func(context.Context) error {
 	checks := []func(context.Context) error{
-		p.servers, p.sides, p.size, p.readable, p.rows, p.occupied, p.writable, p.sessions,
+		p.servers, p.sides, p.size, p.readable, p.rows, p.occupied, p.writable, p.logged, p.sessions,
 		p.roles, p.owners, p.perhaps(p.makers), p.perhaps(p.extensions), p.extensionVersions, p.perhaps(p.features), p.perhaps(p.libraries),
 		p.encoding, p.locales, p.perhaps(p.collations), p.perhaps(p.oddities), p.sequences, p.perhaps(p.removedSettings), p.settings,
 		p.surroundings, p.activity, p.tunable, p.space,

@@ -32,7 +32,8 @@ func copyKind() step.Kind {
 const copyDoc = `
 The target must be an empty database. Afterwards it holds everything that pg_dump carries, and what stands around a database and a dump leaves
 behind: its owner, comment, privileges and settings, the settings of roles in it, and the roles themselves (those that it refers to, their
-members and groups, with password hashes where the user may read them). Roles that stand on the target already are left as they are. Left out
+members and groups, with password hashes where the user may read them). A user who is no superuser of the
+target cannot keep such secrets out of its server's log: the check warns, and names the lines to set. Roles that stand on the target already are left as they are. Left out
 are the database's connection limit and ` + "`default_transaction_read_only`" + `, by which a frozen source refuses writes, and subscriptions are made
 disabled, as pg_dump makes them.
 
