@@ -21,6 +21,7 @@ type Report struct {
 	Dropped   []Gone     `json:"dropped,omitempty"` // what is left of tables that are no more
 	Raw       []Raw      `json:"raw,omitempty"`     // tables of which only keys and values are known
 	Sequences []Sequence `json:"sequences"`
+	Map       []Stretch  `json:"map"` // of the key space, all that was read being known
 	Survey
 }
 

@@ -154,7 +154,8 @@ func (c *Cluster) survey(ctx context.Context, rep *Report, opt Options) error {
 		}
 	}
 	c.tooOld(rep, opt.AsOf)
-	return nil
+	rep.Map, err = c.KeyMap()
+	return err
 }
 
 // tooOld names the ranges whose old versions the garbage collector may have
