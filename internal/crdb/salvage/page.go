@@ -41,6 +41,7 @@ type page struct {
 
 	Strip, Legend, Notable []pageStretch
 	StripText              string
+	MoreNotable            int
 
 	Hurt       []Damage
 	MoreDamage int
@@ -190,7 +191,7 @@ func (p *page) paint() {
 		one := signs[s.Standing]
 		one.Stretch, one.Level = s, int(s.Standing)
 		p.Strip = append(p.Strip, one)
-		if s.Standing >= Damaged && len(p.Notable) < pageRows {
+		if s.Standing >= Damaged {
 			p.Notable = append(p.Notable, one)
 		}
 		if l := legend[s.Standing]; l != nil {
@@ -199,6 +200,8 @@ func (p *page) paint() {
 			legend[s.Standing] = &one
 		}
 	}
+	slices.SortStableFunc(p.Notable, func(a, b pageStretch) int { return b.Level - a.Level })
+	p.Notable, p.MoreNotable = cutList(p.Notable, pageRows)
 	var words []string
 	for s := range Standing(len(signs)) {
 		if l := legend[s]; l != nil {
