@@ -112,7 +112,7 @@ func (c *Cluster) addGone(ctx context.Context, p *Plan, list []*catalog.Table, w
 			continue
 		}
 		p.gone, p.decoders[t] = append(p.gone, g), d
-		for i, s := range cut(view, d, d.Span()) {
+		for i, s := range cut(view, d, d.Span(), c.piece()) {
 			p.task(view, t, Task{Gone: len(p.gone), Span: s, Part: path.Join(g.dir, fmt.Sprintf("part-%05d.%s", i, c.format()))})
 		}
 	}

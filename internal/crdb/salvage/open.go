@@ -24,6 +24,7 @@ type Options struct {
 	Tables []string       // "database.schema.table"; all if empty
 	Null   string         // what stands for NULL in the CSV; empty: an empty field without quotes
 	Jobs   int            // workers; 0 is one a core
+	Piece  int64          // about how many stored bytes one task reads; 0 is 32 MiB. What they come to is the same
 	Memory int64          // bytes that the logs of all stores may take; 0 is 2 GiB
 	Follow Follower       // hears of the files as they come to stand; may be nil
 

@@ -17,8 +17,11 @@ import (
 	"github.com/evac-io/evac/internal/fault"
 )
 
-// pieceBytes is about how many stored bytes one task reads.
-const pieceBytes = 32 << 20
+// defaultPiece is Options.Piece without being given.
+const defaultPiece = 32 << 20
+
+// piece is about how many stored bytes one task reads.
+func (c *Cluster) piece() int64 { return cmp.Or(c.opt.Piece, defaultPiece) }
 
 // Task is a piece of the work: the rows of a stretch of keys of one table, or the
 // entries of one of its indexes. It is plain data, and may be done twice.
@@ -119,14 +122,14 @@ func (c *Cluster) add(p *Plan, t *catalog.Table) error {
 	}
 	p.decoders[t] = d
 	dir := Dir(t)
-	for i, s := range cut(view, d, d.Span()) {
+	for i, s := range cut(view, d, d.Span(), c.piece()) {
 		p.task(view, t, Task{Span: s, Part: path.Join(dir, fmt.Sprintf("part-%05d.%s", i, c.format()))})
 	}
 	for _, ix := range d.Indexes() {
 		if ix.Check == rows.No {
 			continue
 		}
-		for _, s := range cut(view, d, ix.Span()) {
+		for _, s := range cut(view, d, ix.Span(), c.piece()) {
 			p.task(view, t, Task{Index: ix.ID, Span: s})
 		}
 	}
@@ -140,10 +143,10 @@ func (p *Plan) task(view engine.View, t *catalog.Table, task Task) {
 }
 
 // cut cuts a span into pieces, none of which begins within a row.
-func cut(view engine.View, d *rows.Decoder, span keys.Span) []Span {
+func cut(view engine.View, d *rows.Decoder, span keys.Span, size int64) []Span {
 	var out []Span
 	from := span.From
-	for _, at := range view.Split(span, pieceBytes) {
+	for _, at := range view.Split(span, size) {
 		at = d.RowStart(at)
 		if bytes.Compare(at, from) > 0 && span.Contains(at) {
 			out = append(out, Span{From: from, To: bytes.Clone(at)})

@@ -52,7 +52,7 @@ func (c *Cluster) addRaw(ctx context.Context, p *Plan, dropped []*catalog.Table)
 	for _, r := range p.Raw {
 		span := keys.PrefixSpan(keys.TablePrefix(r.Tenant, r.ID))
 		from := span.From
-		for i, to := range append(view.Split(span, pieceBytes), span.To) {
+		for i, to := range append(view.Split(span, c.piece()), span.To) {
 			task := Task{ID: len(p.Tasks), Tenant: r.Tenant, Table: r.ID, Raw: true, Span: Span{From: from, To: to}}
 			task.Part, task.Bytes = path.Join(r.Dir, fmt.Sprintf("part-%05d.csv", i)), view.Size(keys.Span(task.Span))
 			p.Tasks, p.Bytes, from = append(p.Tasks, task), p.Bytes+task.Bytes, to
