@@ -8,9 +8,9 @@ import (
 )
 
 var (
-	cases = flag.Uint64("cases", 2200, "how many damaged clusters are salvaged")
-	first = flag.Uint64("first", 1000, "the seed of the first of them")
-	only  = flag.String("only", "", "only this fixture")
+	damagedCases = flag.Uint64("cases", 2200, "how many damaged clusters are salvaged")
+	damagedFirst = flag.Uint64("first", 1000, "the seed of the first of them")
+	damagedOnly  = flag.String("only", "", "only this fixture")
 )
 
 // TestTortureSalvage damages the stores of real clusters in many ways, each
@@ -23,10 +23,10 @@ func TestTortureSalvage(t *testing.T) {
 		name  string
 		share uint64 // of a hundred cases
 	}{{"tiny", 80}, {"crash", 13}, {"divergent", 7}} {
-		if *only != "" && *only != one.name {
+		if *damagedOnly != "" && *damagedOnly != one.name {
 			continue
 		}
-		endure(t, one.name, seeds(*first, *cases*one.share/100), y)
+		endure(t, one.name, seeds(*damagedFirst, *damagedCases*one.share/100), y)
 		t.Log(y)
 	}
 }
