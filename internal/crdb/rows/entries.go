@@ -86,6 +86,9 @@ func (w *entryWalk) pair(key, value []byte, unsettled bool) {
 		w.doubt(key, Undecodable, "the key is no entry of the index")
 		return
 	}
+	if w.ix.inverted >= 0 && w.ambiguous(entry) {
+		return
+	}
 	hash := xxhash.Sum64(entry)
 	if family == 0 {
 		w.sum.Have++
@@ -94,6 +97,13 @@ func (w *entryWalk) pair(key, value []byte, unsettled bool) {
 	if err := w.content(entry, hash, enc.Tag(value[4]), value[5:], family); err != nil {
 		w.doubt(key, Undecodable, err.Error())
 	}
+}
+
+// ambiguous says that an entry of an inverted index is one that not all releases
+// write, so that rows do not ask for it.
+func (w *entryWalk) ambiguous(entry []byte) bool {
+	rest, whose := w.ix.layout.split(entry, w.columns)
+	return whose == mine && enc.Ambiguous(&w.d.columns[w.ix.inverted].Type, rest)
 }
 
 // content counts what an entry's value has: of a unique index the rest of the

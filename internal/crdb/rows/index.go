@@ -29,7 +29,8 @@ type Index struct {
 	Check Check
 	Why   string // it is not checked, or one way only
 
-	layout   layout // of the declared columns
+	layout   layout // of the declared columns; of an inverted index without the last
+	inverted int    // the cell of the column that has many keys a row, -1 if there is none
 	extra    []part // columns of the primary key behind them, of a unique index in its value
 	unique   bool
 	values   []valueColumn
@@ -54,12 +55,10 @@ func (ix *Index) counted() bool { return ix.Check == BothWays }
 
 // newIndex compiles an index. What is missing makes it one that is not checked.
 func (d *Decoder) newIndex(from *catalog.Index) *Index {
-	ix := &Index{ID: from.ID, Name: from.Name, unique: from.Unique, Check: BothWays}
+	ix := &Index{ID: from.ID, Name: from.Name, unique: from.Unique, Check: BothWays, inverted: -1}
 	ix.layout.prefix = d.table.Span(from).From
 	switch {
-	case from.Kind == catalog.Inverted:
-		ix.Check, ix.Why = No, "an inverted index has many entries a row"
-	case from.Kind != catalog.Forward:
+	case from.Kind != catalog.Forward && from.Kind != catalog.Inverted:
 		ix.Check, ix.Why = No, "a kind of index that is not known"
 	case from.PrimaryEncoding:
 		ix.Check, ix.Why = No, "its entries are whole rows"
@@ -80,6 +79,11 @@ func (d *Decoder) newIndex(from *catalog.Index) *Index {
 // compileIndex lays out keys and values of the entries; it says what hinders it.
 func (d *Decoder) compileIndex(ix *Index, from *catalog.Index) string {
 	var err error
+	if from.Kind == catalog.Inverted {
+		if why := d.compileInverted(ix, &from); why != "" {
+			return why
+		}
+	}
 	if ix.layout, err = d.newLayout(from); err != nil {
 		return err.Error()
 	}
@@ -112,6 +116,22 @@ func (d *Decoder) compileIndex(ix *Index, from *catalog.Index) string {
 	return ""
 }
 
+// compileInverted takes the last column out, which has many keys a row.
+func (d *Decoder) compileInverted(ix *Index, from **catalog.Index) string {
+	plain := **from
+	n := len(plain.Columns) - 1
+	if n < 0 || d.cell(plain.Columns[n]) < 0 {
+		return "it has a column which the table has not"
+	}
+	ix.inverted = d.cell(plain.Columns[n])
+	if c := d.columns[ix.inverted]; !enc.Inverts(&c.Type) {
+		return "inverted keys of such a column are not made anew"
+	}
+	plain.Columns, plain.Desc = plain.Columns[:n], plain.Desc[:n]
+	*from = &plain
+	return ""
+}
+
 // An entry counts as the sum of what it is made of, so that rows and entries
 // need not meet: its key; of a unique index, the primary key in its value; each
 // column in its value. Each is a hash that holds the key too.
@@ -140,7 +160,8 @@ type entryHasher struct {
 	sum  *EntrySum
 	each func(e *entryHasher, r *Row, part, hash uint64) // looks at each part; may be nil
 	key  []byte                                          // of the current entry
-	pk   []byte                                          // of a unique index, what its value has of the primary key
+	many enc.Inverter
+	pk   []byte // of a unique index, what its value has of the primary key
 	buf  []byte
 }
 
@@ -152,6 +173,10 @@ func (h *entryHasher) row(r *Row) error {
 		return err
 	}
 	key = append(key, ix.layout.tail...)
+	if ix.inverted >= 0 {
+		h.key = key
+		return h.invertedRow(r)
+	}
 	if len(ix.extra) > 0 && (!ix.unique || anyNull) {
 		if key, _, err = h.appendParts(key, ix.extra, r); err != nil {
 			return err
@@ -167,8 +192,13 @@ func (h *entryHasher) row(r *Row) error {
 		}
 		h.add(r, extraPart, partHash(hash, extraPart, h.pk))
 	}
-	for i := range ix.values {
-		v := &ix.values[i]
+	return h.valuesOf(r, hash)
+}
+
+// valuesOf adds the columns in the value of an entry.
+func (h *entryHasher) valuesOf(r *Row, hash uint64) error {
+	for i := range h.ix.values {
+		v := &h.ix.values[i]
 		if r.Null(v.cell) {
 			continue
 		}
@@ -181,6 +211,37 @@ func (h *entryHasher) row(r *Row) error {
 		}
 		column := columnPart(v.id, typ)
 		h.add(r, column, partHash(hash, column, payload))
+	}
+	return nil
+}
+
+// invertedRow adds the entries of a row in an inverted index, whose columns before
+// the inverted one stand in h.key.
+func (h *entryHasher) invertedRow(r *Row) error {
+	cell := h.ix.inverted
+	if r.Null(cell) {
+		return nil
+	}
+	typ, payload, err := r.Value(h.buf, cell)
+	if err != nil {
+		return err
+	}
+	list, err := h.many.Keys(&r.d.columns[cell].Type, typ, payload)
+	if err != nil {
+		return &CellError{Column: r.d.columns[cell].Name, Err: err}
+	}
+	if h.pk, _, err = h.appendParts(h.pk[:0], h.ix.extra, r); err != nil {
+		return err
+	}
+	n := len(h.key)
+	for _, one := range list {
+		h.key = append(append(h.key[:n], one...), h.pk...)
+		hash := xxhash.Sum64(h.key)
+		h.sum.Want++
+		h.add(r, 0, hash)
+		if err := h.valuesOf(r, hash); err != nil {
+			return err
+		}
 	}
 	return nil
 }

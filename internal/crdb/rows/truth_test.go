@@ -36,11 +36,13 @@ func TestTruth(t *testing.T) {
 					t.Errorf("%v", doubt)
 				}
 				compare(t, text.Bytes(), want[table.Name])
+				manyEach := map[uint32]bool{}
 				for _, ix := range d.Indexes() {
-					if ix.Check == No {
-						t.Logf("index %s: not checked: %s", ix.Name, ix.Why)
+					if ix.Check != BothWays {
+						t.Errorf("index %s is checked %s: %s", ix.Name, ix.Check, ix.Why)
 						continue
 					}
+					manyEach[ix.ID] = ix.inverted >= 0
 					it := c.reader.Iter(ix.Span())
 					entries, err := d.ReadEntries(context.Background(), ix.ID, it)
 					if err != nil {
@@ -52,7 +54,7 @@ func TestTruth(t *testing.T) {
 					res.Add(entries)
 				}
 				for _, e := range res.Entries {
-					if e.Want != e.Have || e.WantSum != e.HaveSum || e.Have != res.Rows {
+					if e.Want != e.Have || e.WantSum != e.HaveSum || e.Have != res.Rows && !manyEach[e.Index] || e.Have == 0 && res.Rows > 0 {
 						t.Errorf("index %d: rows ask for %d entries (%x), there are %d (%x)", e.Index, e.Want, e.WantSum, e.Have, e.HaveSum)
 					}
 				}

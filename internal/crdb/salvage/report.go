@@ -15,6 +15,7 @@ type Report struct {
 	Problems  []string   `json:"problems"` // what is missing or doubtful, one sentence each
 	Notes     []string   `json:"notes"`    // what decides nothing
 	AsOf      string     `json:"as_of,omitempty"`
+	OneWay    []string   `json:"one_way,omitempty"` // indexes of which only that each entry has its row is proved: they are partial
 	Rows      int64      `json:"rows"`
 	Bytes     int64      `json:"bytes"` // of all parts
 	Tables    []*Table   `json:"tables"`
@@ -168,7 +169,9 @@ func (r *Report) judge(t *Table) {
 	for _, ix := range t.Indexes {
 		switch {
 		case ix.Check == string(rows.No):
-			r.Notes = append(r.Notes, fmt.Sprintf("table %q: index %q was not held against the rows: %s", t.Name, ix.Name, ix.Why))
+			r.problem("table %q: index %q was not held against the rows: %s", t.Name, ix.Name, ix.Why)
+		case ix.Check == string(rows.OneWay) && ix.Equal:
+			r.OneWay = append(r.OneWay, fmt.Sprintf("%s@%s", t.Name, ix.Name))
 		case !ix.Equal:
 			r.problem("table %q: index %q has %d entries, the rows ask for %d, %d mismatches", t.Name, ix.Name, ix.Entries, ix.Rows, ix.Mismatched)
 		}
@@ -183,10 +186,25 @@ func (r *Report) judge(t *Table) {
 	}
 }
 
+// oneWay says of which indexes less is proved.
+func (r *Report) oneWay() string {
+	if len(r.OneWay) == 0 {
+		return ""
+	}
+	more := ""
+	if n := len(r.OneWay) - maxOneWay; n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("; of partial indexes, only that each entry has its row: %s%s", strings.Join(r.OneWay[:min(len(r.OneWay), maxOneWay)], ", "), more)
+}
+
+// maxOneWay is how many indexes the verdict names.
+const maxOneWay = 5
+
 // Summary is the verdict in a few words.
 func (r *Report) Summary() string {
 	if r.Complete {
-		return fmt.Sprintf("complete: %d rows of %d tables, %d bytes, proved", r.Rows, len(r.Tables), r.Bytes)
+		return fmt.Sprintf("complete: %d rows of %d tables, %d bytes, proved%s", r.Rows, len(r.Tables), r.Bytes, r.oneWay())
 	}
 	first := r.Problems[:min(len(r.Problems), 5)]
 	return fmt.Sprintf("not complete: %d rows of %d tables, %d bytes; %d problems: %s", r.Rows, len(r.Tables), r.Bytes, len(r.Problems), strings.Join(first, "; "))

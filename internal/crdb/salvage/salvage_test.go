@@ -330,3 +330,25 @@ func TestState(t *testing.T) {
 		t.Errorf("beside another salvage: %v", err)
 	}
 }
+
+// TestIndexVerdict says "complete" of no index that was not held against the rows,
+// and names those of which less is proved.
+func TestIndexVerdict(t *testing.T) {
+	verdict := func(list ...Index) *Report {
+		r := &Report{Tables: []*Table{{Name: "a.b.c", State: "public", Indexes: list}}}
+		r.settle()
+		return r
+	}
+	if r := verdict(Index{Name: "i", Check: "both ways", Equal: true}); !r.Complete || strings.Contains(r.Summary(), "partial") {
+		t.Error(r.Summary())
+	}
+	if r := verdict(Index{Name: "i", Check: "one way", Equal: true}); !r.Complete || !strings.Contains(r.Summary(), "only that each entry has its row: a.b.c@i") {
+		t.Error(r.Summary())
+	}
+	if r := verdict(Index{Name: "i", Check: "one way"}); r.Complete {
+		t.Error(r.Summary())
+	}
+	if r := verdict(Index{Name: "i", Check: "not", Why: "it is a vector index"}); r.Complete || !strings.Contains(r.Summary(), `index "i" was not held against the rows: it is a vector index`) {
+		t.Error(r.Summary())
+	}
+}

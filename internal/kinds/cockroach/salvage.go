@@ -62,7 +62,8 @@ by row, as soon as it is full. It is what [cockroach_load](cockroach_load.md) do
 aside with the reason, and constraints that the rows break are left out by name. Only files of proved rows are loaded, never doubtful ones; where
 the salvage is not complete, what is proved stands in the database all the same, and the step exits with 3. Undo empties the database; the files stay.
 
-The step succeeds only if everything is proved: every checksum right, every index entry met by its row and back, all replicas the same, every
+The step succeeds only if everything is proved: every checksum right, every index entry met by its row and back (inverted indexes too; of a partial one only that
+each entry has its row, and the verdict names it; an index whose entries cannot be made anew, as of spatial columns, leaves the verdict open), all replicas the same, every
 range with its newest state, no keys without a store. Else it fails with exit code 3, names what is missing or doubtful, and all that could be had is there.
 The same command again goes on where it stopped.
 `
