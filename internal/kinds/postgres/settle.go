@@ -28,7 +28,8 @@ func settleKind() step.Kind {
 
 const settleDoc = `
 Drops the subscription on the old database, and the slot and the publication on the new one. The new database then keeps no log for the old one any
-more, and the old one may be switched off. Tables that were followed by whole rows (` + "`identity = \"full\"`" + `) get back the replica identity that they had.
+more, and the old one may be switched off. Tables that were followed by whole rows (` + "`identity = \"full\"`" + `) get back the replica identity that they had;
+the status of the run that changed it keeps listing it, for that run did not put it back.
 Do it when you are sure, days later: **there is no way back then**.
 
 Leave ` + "`from`" + ` out if the old database is gone already.
