@@ -17,7 +17,7 @@ func WriteCockroach(w io.Writer, c *Catalog) (notes []string, err error) {
 		scripts, notes = append(scripts, s), append(notes, s.Notes...)
 	}
 	return notes, writeAll(w, scripts, func(s *Script) string {
-		return fmt.Sprintf("-- database %s\nCREATE DATABASE IF NOT EXISTS %s;\nUSE %s;\n\n", oneLine(s.Database), ident(s.Database), ident(s.Database))
+		return fmt.Sprintf("-- database %s\nCREATE DATABASE IF NOT EXISTS %s;\nUSE %s;\n\n", oneLine(s.title()), ident(s.title()), ident(s.title()))
 	})
 }
 

@@ -20,9 +20,9 @@ func WritePostgres(w io.Writer, c *Catalog) (notes []string, err error) {
 	}
 	return notes, writeAll(w, scripts, func(s *Script) string {
 		if len(scripts) == 1 {
-			return fmt.Sprintf("-- database %s\n\n", oneLine(s.Database))
+			return fmt.Sprintf("-- database %s\n\n", oneLine(s.title()))
 		}
-		return fmt.Sprintf("-- database %s\nCREATE DATABASE %s;\n\\connect %s\n\n", oneLine(s.Database), ident(s.Database), ident(s.Database))
+		return fmt.Sprintf("-- database %s\nCREATE DATABASE %s;\n\\connect %s\n\n", oneLine(s.title()), ident(s.title()), ident(s.title()))
 	})
 }
 

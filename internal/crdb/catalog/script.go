@@ -18,6 +18,15 @@ type Script struct {
 	computed map[*Column]bool
 }
 
+// title is the database's name; of another tenant than the system's with "@" and
+// its number behind, since each may have databases of the same names.
+func (s *Script) title() string {
+	if s.Tenant > 1 {
+		return fmt.Sprintf("%s@%d", s.Database, s.Tenant)
+	}
+	return s.Database
+}
+
 // Loaded are the columns of a table that its rows are loaded into: those which
 // are stored and which the database does not compute by itself. A view has none.
 func (s *Script) Loaded(t *Table) []*Column {
