@@ -20,8 +20,13 @@ type loadTarget struct {
 	lock                             uint32 // its OID
 }
 
-// loadTables reads the target's tables.
-func loadTables(ctx context.Context, conn *pgx.Conn) (map[[2]string]*loadTarget, error) {
+// loadTables reads the target's tables, or only one.
+func loadTables(ctx context.Context, conn *pgx.Conn, one ...string) (map[[2]string]*loadTarget, error) {
+	only := "where"
+	if len(one) > 0 {
+		only = "where c.oid = to_regclass($1) and"
+		one = []string{Quote(one...)}
+	}
 	rows, err := conn.Query(ctx, `
 		select c.oid, n.nspname, c.relname,
 			array(select a.attname::text from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum),
@@ -33,8 +38,8 @@ func loadTables(ctx context.Context, conn *pgx.Conn) (map[[2]string]*loadTarget,
 				join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = p.attnum
 				where i.indrelid = c.oid and i.indisprimary and p.place <= i.indnkeyatts), '{}')
 		from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-		where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^(pg|evac)_'
-			and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')`)
+		`+only+` c.relkind = 'r' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^(pg|evac)_'
+			and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')`, arguments(one)...)
 	if err != nil {
 		return nil, fmt.Errorf("list tables of target: %w", err)
 	}
@@ -48,6 +53,13 @@ func loadTables(ctx context.Context, conn *pgx.Conn) (map[[2]string]*loadTarget,
 		return nil, fmt.Errorf("list tables of target: %w", err)
 	}
 	return tables, nil
+}
+
+func arguments(texts []string) (list []any) {
+	for _, t := range texts {
+		list = append(list, t)
+	}
+	return list
 }
 
 // Entries of the ledger.

@@ -109,7 +109,7 @@ func (v *loadVerifier) sorted() VerifyLoadResult {
 // table compares one table of the target; other work may go on there meanwhile,
 // but none that changes its rows.
 func (v *loadVerifier) table(ctx context.Context, conn *pgx.Conn, at [2]string) (equal bool, err error) {
-	tables, err := loadTables(ctx, conn)
+	tables, err := loadTables(ctx, conn, at[:]...)
 	if err != nil {
 		return false, err
 	}
