@@ -83,6 +83,8 @@ func (n *night) run(k kill, args ...string) ended {
 		e.code = exit.ExitCode()
 		status, ok := exit.Sys().(syscall.WaitStatus)
 		e.killed = ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+	} else if errors.Is(err, context.DeadlineExceeded) {
+		e.code = -1 // the time was over before it had begun
 	} else if err != nil {
 		n.t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
 # Two PostgreSQL servers for a measurement, to be sourced: `source` and `target`
-# below $dir (EVAC_BENCH_DIR, kept if given and used again), fsync on, and evac
+# below $dir (EVAC_BENCH_DIR, kept if given and used again), on two ports from EVAC_BENCH_PORT on (6531), fsync on, and evac
 # built beside them. They end with the script.
 dir=${EVAC_BENCH_DIR:-}
 bin=$(dirname "$(ls /usr/lib/postgresql/*/bin/initdb "$(command -v initdb || true)" 2>/dev/null | sort -V | tail -1)")
@@ -17,7 +17,7 @@ stop() {
 	[ -z "${remove:-}" ] || rm -rf "$remove"
 }
 trap stop EXIT
-port() { [ "$1" = source ] && echo 6531 || echo 6532; }
+port() { local first=${EVAC_BENCH_PORT:-6531}; [ "$1" = source ] && echo "$first" || echo $((first + 1)); }
 dsn() { echo "postgres://postgres@127.0.0.1:$(port "$1")/$2"; }
 for s in source target; do
 	if [ ! -d "$dir/$s" ]; then
