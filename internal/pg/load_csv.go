@@ -24,6 +24,7 @@ type csvRows struct {
 	unquoted []byte
 	record   int64 // from 1, which is the header
 	skip     map[int64]bool
+	own      ownText
 }
 
 // csvField is one value; nil is null.
@@ -179,6 +180,21 @@ func (c *csvRows) appendText(dst []byte, order []int) []byte {
 			dst = append(dst, '\t')
 		}
 		dst = appendEscaped(dst, c.fields[at])
+	}
+	return dst
+}
+
+// appendOwn is appendText with PostgreSQL's own text of the values.
+func (c *csvRows) appendOwn(dst []byte, order []int, forms []valueForm) []byte {
+	for i, at := range order {
+		if i > 0 {
+			dst = append(dst, '\t')
+		}
+		v := c.fields[at]
+		if forms[i] != asItIs && v != nil {
+			v = c.own.of(forms[i], v)
+		}
+		dst = appendEscaped(dst, v)
 	}
 	return dst
 }

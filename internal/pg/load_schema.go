@@ -17,7 +17,8 @@ type loadTarget struct {
 	// Columns are all, Generated those that the server computes, Numeric those
 	// of them whose text depends on how they are computed; Key is the primary key.
 	Columns, Generated, Numeric, Key []string
-	lock                             uint32 // its OID
+	Types                            []uint32 // of all columns, as OIDs
+	lock                             uint32   // its OID
 }
 
 // loadTables reads the target's tables, or only one.
@@ -30,6 +31,7 @@ func loadTables(ctx context.Context, conn *pgx.Conn, one ...string) (map[[2]stri
 	rows, err := conn.Query(ctx, `
 		select c.oid, n.nspname, c.relname,
 			array(select a.attname::text from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum),
+			array(select a.atttypid from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum),
 			array(select a.attname::text from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated <> ''),
 			array(select a.attname::text from pg_catalog.pg_attribute a
 				where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated <> '' and a.atttypid = 'numeric'::regtype),
@@ -45,7 +47,7 @@ func loadTables(ctx context.Context, conn *pgx.Conn, one ...string) (map[[2]stri
 	}
 	tables := map[[2]string]*loadTarget{}
 	_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (t loadTarget, err error) {
-		err = row.Scan(&t.lock, &t.Schema, &t.Name, &t.Columns, &t.Generated, &t.Numeric, &t.Key)
+		err = row.Scan(&t.lock, &t.Schema, &t.Name, &t.Columns, &t.Types, &t.Generated, &t.Numeric, &t.Key)
 		tables[[2]string{t.Schema, t.Name}] = &t
 		return t, err
 	})

@@ -291,11 +291,12 @@ func (v *loadVerifier) tell(p *loadPair, source, target []byte) {
 	}
 }
 
-// readFiles hands the rows of the files over as they stand there. Those that the
+// readFiles hands the rows of the files over, in PostgreSQL's own text as far as
+// evac knows it. Those that the
 // server did not take are counted only.
 func (v *loadVerifier) readFiles(ctx context.Context, p *loadPair, rows taker) (rejected int64, err error) {
 	for _, part := range p.files.Parts {
-		n, err := v.readPart(ctx, part, p.columns, rows)
+		n, err := v.readPart(ctx, part, p, rows)
 		if err != nil {
 			return 0, fmt.Errorf("read %q: %w", part.Path, err)
 		}
@@ -304,15 +305,19 @@ func (v *loadVerifier) readFiles(ctx context.Context, p *loadPair, rows taker) (
 	return rejected, nil
 }
 
-func (v *loadVerifier) readPart(ctx context.Context, part LoadPart, columns []string, rows taker) (rejected int64, err error) {
+func (v *loadVerifier) readPart(ctx context.Context, part LoadPart, p *loadPair, rows taker) (rejected int64, err error) {
 	c, err := v.openPart(part)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	order, err := c.places(columns)
+	order, err := c.places(p.columns)
 	if err != nil {
 		return 0, err
+	}
+	forms := make([]valueForm, len(p.columns))
+	for i, name := range p.columns {
+		forms[i] = valueForms(p.table.Types[slices.Index(p.table.Columns, name)])
 	}
 	var text []byte
 	for ctx.Err() == nil {
@@ -321,7 +326,7 @@ func (v *loadVerifier) readPart(ctx context.Context, part LoadPart, columns []st
 		} else if err != nil {
 			return 0, err
 		}
-		text = c.appendText(text[:0], order)
+		text = c.appendOwn(text[:0], order, forms)
 		if err := rows.take(text, false); err != nil {
 			return 0, err
 		}
