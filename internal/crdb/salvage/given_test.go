@@ -16,6 +16,8 @@ import (
 	"github.com/evac-io/evac/internal/crdb/keys"
 	"github.com/evac-io/evac/internal/crdb/ranges"
 	"github.com/evac-io/evac/internal/crdb/store"
+	"github.com/evac-io/evac/internal/crdb/wire"
+	"github.com/evac-io/evac/internal/fault"
 )
 
 // cutView is a store that has lost some spans: in silence, or as damage.
@@ -233,5 +235,59 @@ func TestSomeDescriptorsLost(t *testing.T) {
 	}
 	if rep.Complete {
 		t.Error("complete")
+	}
+}
+
+// TestSchemaOfBackup describes stores without descriptors by a backup's.
+func TestSchemaOfBackup(t *testing.T) {
+	dirs, want := fixture(t, "tiny"), truth(t, "tiny")
+	c, err := Open(t.Context(), dirs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := wire.Message(nil).Bytes(2, wire.Message(nil).Int(1, 1795236017194658085))
+	raws, err := c.versions(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[uint32]bool{}
+	for _, raw := range raws { // the newest version of each comes first
+		if !seen[raw.ID] && len(raw.Bytes) > 0 && raw.ID >= firstUserID {
+			m = m.Bytes(5, raw.Bytes)
+		}
+		seen[raw.ID] = true
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	backup := t.TempDir()
+	if err := os.WriteFile(filepath.Join(backup, "BACKUP"), m, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "out")
+	rep := withoutDescriptors(t, dirs, dir, Options{Null: "<<NULL>>", Schema: backup}, true)
+	hold(t, dir, rep, want)
+	if rep.Complete || len(rep.Raw) > 0 {
+		t.Errorf("complete is %v, raw %v", rep.Complete, rep.Raw)
+	}
+	for _, table := range rep.Tables {
+		if table.Given != backup || table.DoubtCount > 0 {
+			t.Errorf("table %s: given by %q, doubts %v", table.Name, table.Given, table.Doubts)
+		}
+	}
+}
+
+// TestSchemaRefused names what is no schema.
+func TestSchemaRefused(t *testing.T) {
+	dirs := fixture(t, "tiny")
+	file := filepath.Join(t.TempDir(), "schema.sql")
+	if err := os.WriteFile(file, []byte("CREATE TABLE t (a INT8 PRIMARY KEY);"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for says, schema := range map[string]string{"no table with its id": file, "no such file": file + "2", "no manifest": t.TempDir()} {
+		_, err := Run(t.Context(), dirs, filepath.Join(t.TempDir(), "out"), Options{Schema: schema}, quiet)
+		if fault.Code(err) != 10 || !strings.Contains(err.Error(), says) {
+			t.Errorf("want %q: %v", says, err)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package salvage
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -161,7 +162,11 @@ func (r *Report) judge(t *Table) {
 		r.problem("table %d: its descriptor is lost in every store, and no --schema describes it; its rows lie among those of table %q", id, t.Name)
 	}
 	if t.Withheld > 0 {
-		r.problem("table %q: %d rows are not proved; they stand in its doubtful- files", t.Name, t.Withheld)
+		why := "are not proved"
+		if len(t.Parts) > 0 && path.Ext(t.Parts[0].Name) == "."+Parquet {
+			why += ", or have values that Parquet's types cannot hold"
+		}
+		r.problem("table %q: %d rows %s; they stand in its doubtful- files", t.Name, t.Withheld, why)
 	}
 	if n := t.DoubtCount - t.Withheld; n > 0 {
 		r.problem("table %q: %d doubts, see doubts", t.Name, n)
