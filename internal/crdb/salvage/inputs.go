@@ -43,6 +43,7 @@ func (c *Cluster) inputs(ctx context.Context, names []string, opt Options) ([]in
 			out = append(out, got...)
 		case opt.CopyTo != "":
 			to := filepath.Join(opt.CopyTo, free(taken, filepath.Base(filepath.Clean(name))))
+			c.note("copying %s to %s, with its hashes", name, to)
 			if _, err := store.Copy(ctx, name, to); err != nil {
 				return nil, err
 			}
@@ -67,6 +68,7 @@ func (c *Cluster) unpack(ctx context.Context, archive string, opt Options, taken
 		}
 	}
 	to := filepath.Join(work, free(taken, stem(archive)))
+	c.note("unpacking %s into %s", archive, to)
 	dirs, _, err := store.Unpack(ctx, archive, to)
 	if err != nil {
 		return nil, err

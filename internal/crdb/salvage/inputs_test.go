@@ -53,6 +53,8 @@ func TestArchivesAndCopies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "out")
 			try.opt.Null = "<<NULL>>"
+			var told []string
+			try.opt.Note = func(text string) { told = append(told, text) }
 			for range 2 {
 				rep, err := Run(t.Context(), try.stores, dir, try.opt, quiet)
 				if err != nil {
@@ -67,6 +69,9 @@ func TestArchivesAndCopies(t *testing.T) {
 						t.Errorf("store %d is called %q, want %q", i, s.Name, try.stores[i])
 					}
 				}
+			}
+			if len(told) < 2 || !strings.Contains(told[0], try.stores[0]) {
+				t.Errorf("it told %q", told)
 			}
 			kept := try.opt.CopyTo
 			if kept == "" {

@@ -34,6 +34,8 @@ type Options struct {
 	Dropped bool   // dropped and truncated tables too, as far as their rows are left
 	Schema  string // SQL with the ids of tables, or a backup's folder: for tables whose descriptors are lost
 
+	Note func(text string) // hears what is done before rows are read; may be nil
+
 	Work      string   // folder in which archives are unpacked; empty: one that goes when the cluster is closed
 	CopyTo    string   // folder into which the evidence is copied first; empty: it is read where it lies
 	StoreKeys [][]byte // contents of key files, if stores are encrypted
@@ -47,6 +49,13 @@ const (
 
 // format is that of the parts.
 func (c *Cluster) format() string { return cmp.Or(c.opt.Format, CSV) }
+
+// note says what is done now.
+func (c *Cluster) note(format string, args ...any) {
+	if c.opt.Note != nil {
+		c.opt.Note(fmt.Sprintf(format, args...))
+	}
+}
 
 // defaultMemory is what --memory is without being given.
 const defaultMemory = 2 << 30
