@@ -131,8 +131,8 @@ func (o *ownText) number(v []byte) []byte {
 
 // document puts the keys of objects into the order of jsonb: short ones first.
 func (o *ownText) document(v []byte) []byte {
-	if bytes.IndexByte(v, '{') < 0 || bytes.IndexByte(v, '\\') >= 0 {
-		return v // no keys, or texts that are written in more than one way
+	if bytes.IndexByte(v, '{') < 0 {
+		return v // no keys
 	}
 	out, rest, ok := appendOrdered(o.buf[:0], v, 0)
 	if o.buf = out; !ok || len(rest) > 0 {
@@ -155,17 +155,30 @@ func appendOrdered(dst, v []byte, depth int) (out, rest []byte, ok bool) {
 	case '[':
 		return appendArray(dst, v[1:], depth)
 	case '"':
-		end := bytes.IndexByte(v[1:], '"')
-		if end < 0 {
-			return dst, v, false
-		}
-		return append(dst, v[:end+2]...), v[end+2:], true
+		end := quoteEnd(v)
+		return append(dst, v[:end]...), v[end:], end > 0
 	}
 	end := bytes.IndexAny(v, ",]}")
 	if end < 0 {
 		end = len(v)
 	}
 	return append(dst, v[:end]...), v[end:], end > 0
+}
+
+// quoteEnd is where a quoted text ends; 0 if it does not, or has characters by their
+// numbers, which not everybody writes so.
+func quoteEnd(v []byte) int {
+	for i := 1; i < len(v); i++ {
+		switch v[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			if i++; i == len(v) || v[i] == 'u' {
+				return 0
+			}
+		}
+	}
+	return 0
 }
 
 func appendArray(dst, v []byte, depth int) (out, rest []byte, ok bool) {
@@ -217,7 +230,9 @@ func appendObject(dst, v []byte, depth int) (out, rest []byte, ok bool) {
 		if dst, v, ok = appendOrdered(dst, v, depth+1); !ok || !bytes.HasPrefix(v, []byte(": ")) {
 			return dst, v, false
 		}
-		m.key = len(dst) - m.from
+		if m.key = len(dst) - m.from; bytes.IndexByte(dst[m.from:], '\\') >= 0 { // it is shorter than it looks
+			return dst, v, false
+		}
 		if dst, v, ok = appendOrdered(append(dst, ": "...), v[2:], depth+1); !ok {
 			return dst, v, false
 		}
