@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: demo test build release lint torture torture-salvage matrix-postgres bench-conduct bench-memory bench-postgres bench-salvage bench-verify bench-warm docs clean prepare unit
+.PHONY: demo test build release lint torture torture-salvage matrix-postgres bench-conduct bench-memory bench-postgres bench-salvage bench-salvage-to bench-verify bench-warm docs clean prepare unit
 
 demo: build ## a whole moving night on real servers of this machine
 	./bin/evac demo move
@@ -47,6 +47,9 @@ torture-salvage: ## salvages damaged stores, thousands of them, against the trut
 
 bench-postgres: ## a database copied, beside pg_dump and pgcopydb (half an hour)
 	scripts/bench-postgres
+
+bench-salvage-to: ## dead stores to a proved database, beside the server's own COPY (EVAC_STORES_DIR names the stores)
+	scripts/bench/salvage-to
 
 bench-memory: ## the most memory that evac takes for a table of wide rows (5 GB of disk on each side)
 	scripts/bench-memory
