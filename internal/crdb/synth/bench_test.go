@@ -45,3 +45,16 @@ func TestMakeStores(t *testing.T) {
 	t.Logf("%d tables, %d ranges, %d key-value pairs, %d bytes in %d stores: %.0f MB/s", len(truth.Tables), truth.Ranges, truth.KVs,
 		truth.Bytes, len(truth.Stores), float64(truth.Bytes)/1e6/seconds)
 }
+
+// TestMakeEstate writes the metadata of a large cluster to EVAC_ESTATE_DIR: 60
+// stores, 25,000 ranges of seven replicas, 200,000 files.
+func TestMakeEstate(t *testing.T) {
+	template, err := ReadArchive(context.Background(), os.Getenv("EVAC_STORES_ARCHIVE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := Estate{Template: template, Stores: 60, Ranges: 25_000, Replicas: 7, Files: 200_000, Tables: 250, FileSize: 38 << 20}
+	if _, err := WriteEstate(context.Background(), os.Getenv("EVAC_ESTATE_DIR"), e); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -121,7 +121,7 @@ func (c *cluster) state() error {
 	for store := range c.spec.Stores {
 		user := keys.StoreKey(nil, keys.StoreIdent)
 		n := uint64(store + 1)
-		c.inline(user, wire.Message(nil).Bytes(1, c.id[:]).Int(2, n).Int(3, n), 1<<store)
+		c.inline(user, storeIdent(c.id, n), 1<<store)
 	}
 	for i := range c.ranges {
 		if err := c.rangeState(&c.ranges[i]); err != nil {
@@ -130,6 +130,11 @@ func (c *cluster) state() error {
 	}
 	slices.SortStableFunc(c.items, func(a, b item) int { return keys.Compare(a.key, b.key) })
 	return nil
+}
+
+// storeIdent is a StoreIdent; the node has the store's number.
+func storeIdent(cluster [16]byte, n uint64) wire.Message {
+	return wire.Message(nil).Bytes(1, cluster[:]).Int(2, n).Int(3, n)
 }
 
 // inline adds an inline value.
