@@ -275,3 +275,20 @@ func walk(t testing.TB, b *Backup, span keys.Span) []string {
 	}
 	return out
 }
+
+// TestMiscounts holds tables against manifests that say other counts.
+func TestMiscounts(t *testing.T) {
+	dir := filepath.Join(fixtures(t), "restore_old_versions", "exports", "v2.1.8")
+	for want, alter := range map[string]func(*File){
+		"rows and index entries, the manifest says":   func(f *File) { f.Rows++ },
+		"bytes of keys and values, the manifest says": func(f *File) { f.DataSize-- },
+		"SHA-512 differs": func(f *File) { f.SHA512 = slices.Repeat([]byte{1}, 64) },
+	} {
+		b := open(t, Options{Name: "b"}, os.DirFS(dir))
+		alter(b.parts[1].file)
+		proof, err := b.Verify(context.Background(), 2)
+		if err != nil || len(proof.Damage) != 1 || !strings.Contains(proof.Damage[0].Why, want) || proof.Hashed != proof.Files-1 {
+			t.Errorf("want %q: %+v, %v", want, proof, err)
+		}
+	}
+}
