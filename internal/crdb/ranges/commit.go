@@ -66,6 +66,9 @@ func decide(d *Descriptor, replicas []*Replica, mode Mode) Commit {
 	}
 	if c.Damaged > 0 {
 		c.Why += fmt.Sprintf(", %d of them with a damaged log", c.Damaged)
+		if enough && !certain { // the whole logs alone are no majority
+			c.Why += ": a write may have been acknowledged by a majority whose copies of it are what the damage took"
+		}
 	}
 	return c
 }
