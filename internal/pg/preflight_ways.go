@@ -25,7 +25,7 @@ const (
 // how long at most; smaller sources need no estimate that fine.
 const (
 	sampleFrom = 1 << 30
-	sampleTime = "1s"
+	sampleTime = "250ms"
 )
 
 // ways tells of each way to move the database whether it is open, and how long

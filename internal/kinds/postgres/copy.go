@@ -67,7 +67,7 @@ The check reads only, and says everything at once: what refuses, each with what 
 extensions and their versions, libraries and collations that the target lacks; encodings, locales and how texts really sort; what later versions gave up
 (types, operators, OIDs, Python 2, settings); invalid indexes, ` + "`NOT VALID`" + ` constraints, sequences near their end, unlogged and foreign tables; open and
 prepared transactions; settings of the servers that differ; and the target's disk where that is on this machine. What a managed server must have set
-stands there as its provider's own line. A source of more than 1 GiB is read for one second to learn its rate; until a drill has told
+stands there as its provider's own line. A source of more than 1 GiB is read for a quarter of a second to learn its rate; until a drill has told
 better, the other rates are those of a machine with two cores.
 
 The users need not be superusers. One of the target that is none stays a member of the roles that it makes. What the target refuses for lack of
