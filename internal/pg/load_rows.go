@@ -127,11 +127,7 @@ func (l *loader) tasks(ctx context.Context) (tasks []*loadTask, files map[string
 	if err != nil {
 		return nil, nil, err
 	}
-	later, err := l.laterOf(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	made, err := doneKeys(ctx, l.target.conn)
+	later, made, err := l.laterAndMade(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -220,13 +216,19 @@ func (l *loader) analyzeTask(at [2]string, made map[string]bool) []*loadTask {
 	return []*loadTask{{do: func(ctx context.Context, conn *pgx.Conn, _ bool) error { return analyze(ctx, conn, at[0], at[1]) }}}
 }
 
-// addForeign adds the foreign keys, for all keys stand.
-func (l *loader) addForeign(ctx context.Context) error {
+// laterAndMade is what is made behind the rows, and what of it stands.
+func (l *loader) laterAndMade(ctx context.Context) (plannedLater, map[string]bool, error) {
 	later, err := l.laterOf(ctx)
 	if err != nil {
-		return err
+		return later, nil, err
 	}
 	made, err := doneKeys(ctx, l.target.conn)
+	return later, made, err
+}
+
+// addForeign adds the foreign keys, for all keys stand.
+func (l *loader) addForeign(ctx context.Context) error {
+	later, made, err := l.laterAndMade(ctx)
 	if err != nil {
 		return err
 	}
@@ -240,11 +242,7 @@ func (l *loader) addForeign(ctx context.Context) error {
 // makeRest makes what is left, one after another: the values of sequences,
 // views, comments.
 func (l *loader) makeRest(ctx context.Context) error {
-	later, err := l.laterOf(ctx)
-	if err != nil {
-		return err
-	}
-	made, err := doneKeys(ctx, l.target.conn)
+	later, made, err := l.laterAndMade(ctx)
 	if err != nil {
 		return err
 	}

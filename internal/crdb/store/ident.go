@@ -6,9 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"github.com/evac-io/evac/internal/crdb/keys"
+	"github.com/evac-io/evac/internal/crdb/wire"
 )
 
 // Ident is the name that a store has in its cluster.
@@ -57,15 +56,16 @@ func (s *Store) readIdentity() error {
 	if err != nil {
 		return err
 	}
-	return fields(proto, func(n protowire.Number, value uint64, data []byte) {
-		switch n {
+	return wire.Each(proto, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			copy(s.ident.Cluster[:], data)
+			copy(s.ident.Cluster[:], f.Data)
 		case 2:
-			s.ident.Node = int32(value)
+			s.ident.Node = int32(f.Int)
 		case 3:
-			s.ident.Store = int32(value)
+			s.ident.Store = int32(f.Int)
 		}
+		return nil
 	})
 }
 
@@ -77,10 +77,11 @@ func (s *Store) inline(key string) ([]byte, error) {
 		return nil, errors.Join(errNoValue, it.Err(), it.Close())
 	}
 	var raw []byte
-	err := fields(it.Value(), func(n protowire.Number, _ uint64, data []byte) {
-		if n == 6 {
-			raw = data
+	err := wire.Each(it.Value(), func(f wire.Field) error {
+		if f.Num == 6 {
+			raw = f.Data
 		}
+		return nil
 	})
 	raw = bytes.Clone(raw)
 	if err := errors.Join(err, it.Close()); err != nil {
@@ -96,12 +97,13 @@ func (s *Store) inline(key string) ([]byte, error) {
 // the older form in which the version is field 2.
 func clusterVersion(proto []byte) (string, error) {
 	var text string
-	err := fields(proto, func(n protowire.Number, _ uint64, data []byte) {
-		if (n == 1 || n == 2) && data != nil {
-			if v, err := parseVersion(data); err == nil {
+	err := wire.Each(proto, func(f wire.Field) error {
+		if (f.Num == 1 || f.Num == 2) && f.Data != nil {
+			if v, err := parseVersion(f.Data); err == nil {
 				text = v
 			}
 		}
+		return nil
 	})
 	return text, err
 }
@@ -109,10 +111,11 @@ func clusterVersion(proto []byte) (string, error) {
 // parseVersion reads roachpb.Version {1 major, 2 minor, 3 patch, 4 internal}.
 func parseVersion(proto []byte) (string, error) {
 	var v [5]uint64
-	err := fields(proto, func(n protowire.Number, value uint64, _ []byte) {
-		if int(n) < len(v) {
-			v[n] = value
+	err := wire.Each(proto, func(f wire.Field) error {
+		if f.Num < len(v) {
+			v[f.Num] = f.Int
 		}
+		return nil
 	})
 	if err != nil || v[1] == 0 {
 		return "", errProto
@@ -125,34 +128,4 @@ func parseVersion(proto []byte) (string, error) {
 		text += fmt.Sprintf("-%d", v[4])
 	}
 	return text, nil
-}
-
-// fields calls f for each field of a message: value for numbers, data for bytes.
-func fields(proto []byte, f func(n protowire.Number, value uint64, data []byte)) error {
-	for len(proto) > 0 {
-		num, typ, n := protowire.ConsumeTag(proto)
-		if n < 0 {
-			return errProto
-		}
-		proto = proto[n:]
-		switch typ {
-		case protowire.VarintType:
-			v, m := protowire.ConsumeVarint(proto)
-			if n = m; n >= 0 {
-				f(num, v, nil)
-			}
-		case protowire.BytesType:
-			v, m := protowire.ConsumeBytes(proto)
-			if n = m; n >= 0 {
-				f(num, 0, v)
-			}
-		default:
-			n = protowire.ConsumeFieldValue(num, typ, proto)
-		}
-		if n < 0 {
-			return errProto
-		}
-		proto = proto[n:]
-	}
-	return nil
 }

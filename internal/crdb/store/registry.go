@@ -2,14 +2,12 @@ package store
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
+	"github.com/evac-io/evac/internal/crdb/wire"
 	"github.com/evac-io/evac/internal/fault"
 )
 
@@ -98,25 +96,23 @@ func (s *Store) readDataKeys(layer *cipherFS) error {
 	if err != nil {
 		return fault.Wrap(fault.Denied, "read the data keys", err, "without them nothing of the store can be decrypted")
 	}
-	var bad error
 	n := len(layer.keys)
-	err = fields(data, func(num protowire.Number, _ uint64, entry []byte) {
-		if num != 2 {
-			return
+	err = wire.Each(data, func(f wire.Field) error {
+		if f.Num != 2 {
+			return nil
 		}
-		id, secret, e := mapEntry(entry)
-		if e != nil {
-			bad = errors.Join(bad, e)
-			return
+		id, secret, err := mapEntry(f.Data)
+		if err != nil {
+			return err
 		}
-		e = fields(secret, func(num protowire.Number, _ uint64, key []byte) {
-			if num == 2 && slices.Contains([]int{16, 24, 32}, len(key)) {
-				layer.keys[id] = key
+		return wire.Each(secret, func(f wire.Field) error {
+			if f.Num == 2 && slices.Contains([]int{16, 24, 32}, len(f.Data)) {
+				layer.keys[id] = f.Data
 			}
+			return nil
 		})
-		bad = errors.Join(bad, e)
 	})
-	if err = errors.Join(err, bad); err != nil || len(layer.keys) == n {
+	if err != nil || len(layer.keys) == n {
 		return fault.New(fault.Denied, fmt.Sprintf("%q does not decrypt to keys: the store key does not fit, or the file is damaged", name), "give the key file that the node was started with: --store-key FILE")
 	}
 	return nil
@@ -136,10 +132,11 @@ func (s *Store) readRegistry() (map[string]setting, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Denied, "read the registry of encrypted files", err, "")
 	}
-	err = fields(data, func(num protowire.Number, _ uint64, entry []byte) {
-		if name, file, e := mapEntry(entry); num == 2 && e == nil {
+	err = wire.Each(data, func(f wire.Field) error {
+		if name, file, err := mapEntry(f.Data); f.Num == 2 && err == nil {
 			files[name] = parseSetting(file)
 		}
+		return nil
 	})
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, fmt.Sprintf("read %q", oldRegistry), err, "it says which files are encrypted; without it the store cannot be read")
@@ -190,26 +187,28 @@ func (s *Store) readRegistryLog(name string, files map[string]setting) error {
 }
 
 func applyRegistry(record []byte, files map[string]setting) error {
-	return fields(record, func(num protowire.Number, _ uint64, change []byte) {
-		if name, entry, err := mapEntry(change); num == 1 && err == nil {
+	return wire.Each(record, func(f wire.Field) error {
+		if name, entry, err := mapEntry(f.Data); f.Num == 1 && err == nil {
 			if entry == nil {
 				delete(files, name)
-				return
+				return nil
 			}
 			files[name] = parseSetting(entry)
 		}
+		return nil
 	})
 }
 
 // mapEntry reads {1 key, 2 value}; the value is nil if it is not there.
 func mapEntry(entry []byte) (key string, value []byte, err error) {
-	err = fields(entry, func(num protowire.Number, _ uint64, data []byte) {
-		switch num {
+	err = wire.Each(entry, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			key = string(data)
+			key = string(f.Data)
 		case 2:
-			value = append([]byte{}, data...)
+			value = append([]byte{}, f.Data...)
 		}
+		return nil
 	})
 	return key, value, err
 }
@@ -219,15 +218,16 @@ func mapEntry(entry []byte) (key string, value []byte, err error) {
 func parseSetting(entry []byte) setting {
 	var set setting
 	plain := true
-	err := fields(entry, func(num protowire.Number, value uint64, data []byte) {
-		switch num {
+	err := wire.Each(entry, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			plain = value == 0
+			plain = f.Int == 0
 		case 2:
-			if set.parse(data) != nil {
+			if set.parse(f.Data) != nil {
 				set.kind = cipherMax + 1
 			}
 		}
+		return nil
 	})
 	if err != nil {
 		set.kind = cipherMax + 1
@@ -238,16 +238,17 @@ func parseSetting(entry []byte) setting {
 }
 
 func (set *setting) parse(data []byte) error {
-	return fields(data, func(num protowire.Number, value uint64, data []byte) {
-		switch num {
+	return wire.Each(data, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			set.kind = value
+			set.kind = f.Int
 		case 2:
-			set.keyID = string(data)
+			set.keyID = string(f.Data)
 		case 3:
-			set.nonce = append([]byte{}, data...)
+			set.nonce = append([]byte{}, f.Data...)
 		case 4:
-			set.counter = uint32(value)
+			set.counter = uint32(f.Int)
 		}
+		return nil
 	})
 }
