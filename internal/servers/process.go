@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -82,11 +84,21 @@ func serverEnv(home string) []string {
 	return env
 }
 
+// The ports that FreePort picks from lie below those that Linux (32768 and up)
+// and macOS (49152 and up) lend to outgoing connections: one of these could
+// take the port again before its server listens on it.
+const firstPort, endPort = 15000, 32768
+
 // FreePort is a TCP port of 127.0.0.1 that nobody listens on just now.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+	var taken error
+	for range 100 {
+		port := firstPort + rand.N(endPort-firstPort)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return port, l.Close()
+		}
+		taken = err
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
+	return 0, fmt.Errorf("find a free port: %w", taken)
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evac-io/evac/internal/fault"
+	"github.com/evac-io/evac/internal/haproxy"
 	"github.com/evac-io/evac/internal/kinds/gateway"
 	"github.com/evac-io/evac/internal/servers"
 	"github.com/evac-io/evac/internal/step"
@@ -60,6 +62,26 @@ func newWorld(t *testing.T, defaults, page string) world {
 
 func (w world) step(backend string, weights map[string]string) *gateway.Weight {
 	return &gateway.Weight{Socket: w.gateway.Socket(), Config: w.gateway.ConfigFile(), Backend: backend, Weights: weights, Wait: 300 * time.Millisecond}
+}
+
+// becomes waits until HAProxy's own health check has found a server's status:
+// a server that is checked counts as up until the first check failed.
+func (w world) becomes(t *testing.T, backend, server, status string) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	for tick := time.NewTicker(10 * time.Millisecond); ; {
+		stats, err := w.gateway.Client().Stats(ctx)
+		if err != nil {
+			t.Fatalf("wait until %s/%s is %s: %v", backend, server, status, err)
+		}
+		if slices.ContainsFunc(stats, func(s haproxy.Stat) bool {
+			return s.Proxy == backend && s.Service == server && s.Status == status
+		}) {
+			return
+		}
+		<-tick.C
+	}
 }
 
 func switchOver() map[string]string { return map[string]string{"page": "100", "old": "0"} }
@@ -214,6 +236,7 @@ func TestFileOfItsOwn(t *testing.T) {
 func TestWaitsForTheTaker(t *testing.T) {
 	nobody := fmt.Sprintf("127.0.0.1:%d", testenv.FreePort(t))
 	w := newWorld(t, keeps, nobody)
+	w.becomes(t, "shop", "page", "DOWN")
 	s, env := w.step("shop", switchOver()), testenv.Env(t)
 	plan, err := s.Check(t.Context(), env)
 	if err != nil {
