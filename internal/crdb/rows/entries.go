@@ -45,7 +45,7 @@ type entryWalk struct {
 }
 
 func newEntryWalk(d *Decoder, ix *Index) *entryWalk {
-	w := &entryWalk{d: d, ix: ix, among: ix.layout.interleaved(), columns: make([][]byte, len(ix.layout.parts))}
+	w := &entryWalk{d: d, ix: ix, among: ix.layout.interleaved(), columns: make([][]byte, len(ix.layout.parts)), buf: make([]byte, lead, 4<<10)}
 	w.sum = w.res.entry(ix.ID)
 	return w
 }
@@ -76,9 +76,8 @@ func (w *entryWalk) pair(key, value []byte, unsettled bool) {
 		w.doubt(key, Undecodable, "the value is too short to be one")
 		return
 	}
-	w.buf = append(append(w.buf[:0], key...), value[4:]...)
-	w.res.Sum += xxhash.Sum64(w.buf)
-	if !w.res.checksum(binary.BigEndian.Uint32(value), w.buf) {
+	w.buf = append(append(w.buf[:lead], key...), value[4:]...)
+	if !w.res.checksum(binary.BigEndian.Uint32(value), w.buf, lead) {
 		w.doubt(key, BadChecksum, "the value is not what was written")
 	}
 	entry, family, ok := cutFamily(key)

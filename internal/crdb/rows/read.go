@@ -6,11 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"slices"
 	"strconv"
-
-	"github.com/cespare/xxhash/v2"
 
 	"github.com/evac-io/evac/internal/crdb/enc"
 	"github.com/evac-io/evac/internal/crdb/keys"
@@ -73,12 +70,12 @@ type scan struct {
 	// unsettled says that a key of the row has a write which may count
 	unsettled bool
 	alone     bool   // rows are one pair each
-	buf       []byte // the row's keys and values without checksums; its cells lie in it
+	buf       []byte // the row's keys and values without checksums, zeros before each; its cells lie in it
 	entries   []entryHasher
 }
 
 func newScan(d *Decoder, out Output) *scan {
-	s := &scan{d: d, out: out, alone: len(d.families) <= 1}
+	s := &scan{d: d, out: out, alone: len(d.families) <= 1, buf: make([]byte, lead, 4<<10)}
 	s.row = Row{d: d, kinds: make([]cellKind, len(d.columns)), cells: make([]cell, len(d.columns)), parts: make([][]byte, len(d.primary.parts))}
 	for i, ix := range d.indexes {
 		if ix.counted() {
@@ -111,6 +108,7 @@ func (s *scan) walk(ctx context.Context, src Source) error {
 func (s *scan) pair(key, value []byte, unsettled bool) error {
 	if rest, same := bytes.CutPrefix(key, s.row.key); same && len(s.row.key) > 0 {
 		if id, ok := family(rest); ok { // of a row that was given out, it is a family that was dropped
+			s.buf = append(s.buf, zeros[:]...)
 			from := len(s.buf)
 			s.buf = append(s.buf, key...)
 			s.value(from, value, id, unsettled)
@@ -122,8 +120,9 @@ func (s *scan) pair(key, value []byte, unsettled bool) error {
 			return err
 		}
 	}
-	s.buf = append(s.buf[:0], key...)
-	rest, whose := s.d.primary.split(s.buf, s.row.parts)
+	s.buf = append(s.buf[:lead], key...)
+	key = s.buf[lead:]
+	rest, whose := s.d.primary.split(key, s.row.parts)
 	if whose == other {
 		s.among(rest)
 		return nil
@@ -134,8 +133,8 @@ func (s *scan) pair(key, value []byte, unsettled bool) error {
 		s.res.doubt(Doubt{Table: s.d.name, Index: s.d.table.Primary.ID, Reason: Undecodable, Why: "the key has not the columns of the primary key", Span: only(key)})
 		return nil
 	}
-	s.begin(s.buf[: len(s.buf)-len(rest) : len(s.buf)-len(rest)])
-	s.value(0, value, id, unsettled)
+	s.begin(key[: len(key)-len(rest) : len(key)-len(rest)])
+	s.value(lead, value, id, unsettled)
 	if s.alone && s.base {
 		return s.flush()
 	}
@@ -192,30 +191,13 @@ func (s *scan) value(from int, value []byte, family uint32, unsettled bool) {
 		return
 	}
 	s.buf = append(s.buf, value[4:]...)
-	pair := s.buf[from:]
-	s.res.Sum += xxhash.Sum64(pair)
-	if !s.res.checksum(binary.BigEndian.Uint32(value), pair) {
+	if !s.res.checksum(binary.BigEndian.Uint32(value), s.buf, from) {
 		s.spoil(BadChecksum, "the value is not what was written")
 	}
-	if err := s.content(enc.Tag(pair[n]), pair[n+1:], family); err != nil {
+	data := s.buf[from+n:]
+	if err := s.content(enc.Tag(data[0]), data[1:], family); err != nil {
 		s.spoil(Undecodable, err.Error())
 	}
-}
-
-// checksum counts and verifies the checksum of a pair: the CRC-32 (IEEE) of its
-// key and its value behind the checksum, where 0 stands for none and is written
-// as 1.
-func (r *Result) checksum(stored uint32, pair []byte) bool {
-	switch {
-	case stored == 0:
-		r.Unverified++
-	case max(crc32.ChecksumIEEE(pair), 1) == stored:
-		r.Verified++
-	default:
-		r.Bad++
-		return false
-	}
-	return true
 }
 
 // content puts the columns of one value into their cells.

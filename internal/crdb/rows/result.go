@@ -48,7 +48,7 @@ type Result struct {
 	Withheld   int64      `json:"withheld"` // not proved
 	Pairs      int64      `json:"pairs"`    // key-value pairs of the table
 	Bytes      int64      `json:"bytes"`    // their keys and values
-	Sum        uint64     `json:"sum"`      // of the hashes of all pairs, bad ones too
+	Sum        uint64     `json:"sum"`      // of numbers made of the CRC-32 and the length of each pair, bad ones too
 	Verified   int64      `json:"verified"` // checksums
 	Unverified int64      `json:"unverified"`
 	Bad        int64      `json:"bad"`

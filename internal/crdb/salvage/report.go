@@ -64,7 +64,7 @@ type Checksums struct {
 	Verified int64  `json:"verified"` // their checksum is right
 	Without  int64  `json:"without"`  // the database wrote none
 	Bad      int64  `json:"bad"`
-	Sum      string `json:"sum"` // of the 64-bit hashes of all pairs, hexadecimal
+	Sum      string `json:"sum"` // of numbers made of the CRC-32 and the length of each pair, hexadecimal
 }
 
 // Index is the headcount of an index.
