@@ -48,6 +48,7 @@ func New(t *catalog.Table, opt Options) (*Decoder, error) {
 	if err := d.addColumns(opt); err != nil {
 		return nil, fmt.Errorf("decode table %q: %w", d.name, err)
 	}
+	d.keyPart = slices.Repeat([]int{-1}, len(d.columns))
 	var err error
 	if d.primary, err = d.newLayout(&t.Primary); err != nil {
 		return nil, fmt.Errorf("decode table %q: %w", d.name, err)
@@ -57,9 +58,9 @@ func New(t *catalog.Table, opt Options) (*Decoder, error) {
 			d.notNull = append(d.notNull, i)
 		}
 	}
-	d.keyPart = slices.Repeat([]int{-1}, len(d.columns))
-	for i, p := range d.primary.parts {
-		d.keyPart[p.cell] = i
+	for i := range d.primary.parts {
+		p := &d.primary.parts[i]
+		p.own, d.keyPart[p.cell] = i, i
 	}
 	for _, f := range t.Families {
 		d.families = append(d.families, familyPlan{id: f.ID, single: d.singleCell(f)})

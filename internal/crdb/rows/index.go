@@ -33,6 +33,7 @@ type Index struct {
 	inverted int    // the cell of the column that has many keys a row, -1 if there is none
 	extra    []part // columns of the primary key behind them, of a unique index in its value
 	unique   bool
+	wholeKey bool // extra is the primary key as the rows have it
 	values   []valueColumn
 	byColumn []bool // by ID: the entries' values have the column
 }
@@ -92,8 +93,9 @@ func (d *Decoder) compileIndex(ix *Index, from *catalog.Index) string {
 		if at < 0 {
 			return "it has a column which the table has not"
 		}
-		ix.extra = append(ix.extra, part{typ: &d.columns[at].Type, cell: at})
+		ix.extra = append(ix.extra, part{typ: &d.columns[at].Type, cell: at, own: d.keyPart[at]})
 	}
+	ix.wholeKey = d.isKey(ix.extra)
 	for _, p := range slices.Concat(ix.layout.parts, ix.extra) {
 		if f := p.typ.Family; f == enc.GeometryFamily || f == enc.GeographyFamily {
 			return "the keys of spatial columns are not made anew"
@@ -114,6 +116,14 @@ func (d *Decoder) compileIndex(ix *Index, from *catalog.Index) string {
 		ix.byColumn[v.id] = true
 	}
 	return ""
+}
+
+// isKey says that parts are the columns of the primary key, encoded and in the
+// order as there, with nothing between them.
+func (d *Decoder) isKey(parts []part) bool {
+	return len(d.primary.tail) == 0 && slices.EqualFunc(parts, d.primary.parts, func(p, own part) bool {
+		return p.cell == own.cell && p.desc == own.desc && len(own.before) == 0
+	})
 }
 
 // compileInverted takes the last column out, which has many keys a row.
@@ -178,7 +188,7 @@ func (h *entryHasher) row(r *Row) error {
 		return h.invertedRow(r)
 	}
 	if len(ix.extra) > 0 && (!ix.unique || anyNull) {
-		if key, _, err = h.appendParts(key, ix.extra, r); err != nil {
+		if key, err = h.appendExtra(key, r); err != nil {
 			return err
 		}
 	}
@@ -187,7 +197,7 @@ func (h *entryHasher) row(r *Row) error {
 	h.sum.Want++
 	h.add(r, 0, hash)
 	if ix.unique && len(ix.extra) > 0 {
-		if h.pk, _, err = h.appendParts(h.pk[:0], ix.extra, r); err != nil {
+		if h.pk, err = h.appendExtra(h.pk[:0], r); err != nil {
 			return err
 		}
 		h.add(r, extraPart, partHash(hash, extraPart, h.pk))
@@ -230,7 +240,7 @@ func (h *entryHasher) invertedRow(r *Row) error {
 	if err != nil {
 		return &CellError{Column: r.d.columns[cell].Name, Err: err}
 	}
-	if h.pk, _, err = h.appendParts(h.pk[:0], h.ix.extra, r); err != nil {
+	if h.pk, err = h.appendExtra(h.pk[:0], r); err != nil {
 		return err
 	}
 	n := len(h.key)
@@ -253,20 +263,31 @@ func (h *entryHasher) add(r *Row, part, hash uint64) {
 	}
 }
 
+// appendExtra appends what an entry has of the primary key behind its own columns.
+func (h *entryHasher) appendExtra(dst []byte, r *Row) ([]byte, error) {
+	if h.ix.wholeKey {
+		return append(dst, r.key[len(r.d.primary.prefix):]...), nil
+	}
+	dst, _, err := h.appendParts(dst, h.ix.extra, r)
+	return dst, err
+}
+
 // appendParts appends columns of a row as an index has them in its keys.
 func (h *entryHasher) appendParts(dst []byte, parts []part, r *Row) (out []byte, anyNull bool, err error) {
 	for i := range parts {
 		p := &parts[i]
-		dst = append(dst, p.before...)
+		if len(p.before) > 0 {
+			dst = append(dst, p.before...)
+		}
 		c := &r.cells[p.cell]
-		switch at := r.d.keyPart[p.cell]; {
-		case at >= 0: // what the key has, though the value may say it again
-			own := &r.d.primary.parts[at]
-			anyNull = anyNull || isNullKey(own, r.parts[at])
+		switch {
+		case p.own >= 0: // what the key has, though the value may say it again
+			own, key := &r.d.primary.parts[p.own], r.parts[p.own]
+			anyNull = anyNull || isNullKey(own, key)
 			if own.desc == p.desc {
-				dst = append(dst, r.parts[at]...)
+				dst = append(dst, key...)
 			} else {
-				dst, _, err = enc.KeyFromKey(dst, p.typ, p.desc, r.parts[at], own.desc)
+				dst, _, err = enc.KeyFromKey(dst, p.typ, p.desc, key, own.desc)
 			}
 		case r.kinds[p.cell] == tupleValue:
 			dst, err = enc.KeyFromValue(dst, p.typ, p.desc, c.typ, c.data)

@@ -30,6 +30,7 @@ type part struct {
 	typ    *enc.Type
 	desc   bool
 	cell   int // of the row
+	own    int // which column of the primary key it is, -1 if it is none
 }
 
 // owner says whose a key is.
@@ -122,7 +123,7 @@ func (d *Decoder) newLayout(ix *catalog.Index) (layout, error) {
 				return l, fmt.Errorf("index %q has a column which the table has not", ix.Name)
 			}
 			cell := d.cell(c.ID)
-			l.parts = append(l.parts, part{before: mark, typ: &d.columns[cell].Type, desc: c.Desc, cell: cell})
+			l.parts = append(l.parts, part{before: mark, typ: &d.columns[cell].Type, desc: c.Desc, cell: cell, own: d.keyPart[cell]})
 			mark = nil
 		}
 	}
