@@ -80,7 +80,7 @@ func (c *CSV) Row(r *Row) error {
 		case kind == null:
 			dst = append(dst, c.null...)
 		case field == plainField && kind == tupleValue: // as AppendText does it
-			dst, err = enc.AppendValueText(dst, &r.d.columns[i].Type, cell.typ, cell.data)
+			dst, err = r.d.texts[i].value(dst, cell.typ, cell.data)
 		case field == plainField:
 			dst, err = r.AppendText(dst, i)
 		case field == stringField && kind == tupleValue && cell.typ == enc.BytesValue:

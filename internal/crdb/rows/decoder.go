@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/evac-io/evac/internal/crdb/catalog"
+	"github.com/evac-io/evac/internal/crdb/enc"
 	"github.com/evac-io/evac/internal/crdb/keys"
 )
 
@@ -31,6 +32,7 @@ type Decoder struct {
 	cells    []int32          // the cell of a column by its ID, -1 if there is none
 	keyPart  []int            // of each cell: which column of the primary key it is, -1 if it is none
 	notNull  []int            // the cells that may not be NULL
+	texts    []texter         // of the cells
 	families []familyPlan
 	indexes  []*Index
 	leftOut  []string
@@ -40,6 +42,12 @@ type Decoder struct {
 type familyPlan struct {
 	id     uint32
 	single int // the cell of a value that holds one column by itself, -1 if none can
+}
+
+// texter makes the text of one cell.
+type texter struct {
+	value func(dst []byte, typ enc.ValueType, payload []byte) ([]byte, error)
+	key   func(dst, key []byte) (out, rest []byte, null bool, err error) // nil of a cell that is not in the primary key
 }
 
 // New compiles the decoder of a table that has rows.
@@ -61,6 +69,13 @@ func New(t *catalog.Table, opt Options) (*Decoder, error) {
 	for i := range d.primary.parts {
 		p := &d.primary.parts[i]
 		p.own, d.keyPart[p.cell] = i, i
+	}
+	d.texts = make([]texter, len(d.columns))
+	for i := range d.columns {
+		d.texts[i].value = enc.ValueTexter(&d.columns[i].Type)
+	}
+	for _, p := range d.primary.parts {
+		d.texts[p.cell].key = enc.KeyTexter(p.typ, p.desc)
 	}
 	for _, f := range t.Families {
 		d.families = append(d.families, familyPlan{id: f.ID, single: d.singleCell(f)})

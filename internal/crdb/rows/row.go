@@ -44,15 +44,14 @@ func (r *Row) Null(i int) bool { return r.kinds[i] == null }
 // AppendText appends the text of a column that is not NULL.
 func (r *Row) AppendText(dst []byte, i int) ([]byte, error) {
 	c := &r.cells[i]
-	t := &r.d.columns[i].Type
 	var err error
 	switch r.kinds[i] {
 	case tupleValue:
-		dst, err = enc.AppendValueText(dst, t, c.typ, c.data)
+		dst, err = r.d.texts[i].value(dst, c.typ, c.data)
 	case keyAsc, keyDesc:
-		dst, _, _, err = enc.AppendKeyText(dst, t, r.kinds[i] == keyDesc, c.data)
+		dst, _, _, err = r.d.texts[i].key(dst, c.data)
 	case soleValue:
-		dst, err = enc.AppendSingleText(dst, t, c.tag, c.data)
+		dst, err = enc.AppendSingleText(dst, &r.d.columns[i].Type, c.tag, c.data)
 	}
 	if err != nil {
 		return dst, r.cellError(i, err)
