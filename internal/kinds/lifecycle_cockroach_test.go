@@ -1,13 +1,19 @@
 package kinds_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/evac-io/evac/internal/crdb/store"
+	"github.com/evac-io/evac/internal/engine"
 	"github.com/evac-io/evac/internal/kinds/cockroach"
 	"github.com/evac-io/evac/internal/step"
 	"github.com/evac-io/evac/internal/testenv"
@@ -134,3 +140,91 @@ func loadWorld(t testing.TB) testenv.Subject {
 		},
 	}
 }
+
+// TestSalvageShards has the tasks of a salvage go as lines of text to two others
+// that have it open too, each doing every second one, and merges their results:
+// files and output are those of Run.
+func TestSalvageShards(t *testing.T) {
+	stores := deadCluster(t)
+	world := func() (*cockroach.Salvage, *step.Env) {
+		dir := t.TempDir()
+		return &cockroach.Salvage{Stores: stores, Out: "out"}, &step.Env{Dir: dir, Progress: noProgress{}}
+	}
+	alone, env := world()
+	plan, err := alone.Check(t.Context(), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := alone.Run(t.Context(), env, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFiles := textsBelow(t, filepath.Join(env.Dir, "out"))
+	var _ step.Sharder = alone
+	shared, env := world()
+	var open [3]step.Shards
+	for i := range open {
+		if open[i], err = shared.Shards(t.Context(), env, plan); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := open[0].Split()
+	if err != nil {
+		t.Fatal(err)
+	}
+	results := make([]json.RawMessage, len(list))
+	for i, task := range list {
+		line, err := json.Marshal(task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var there engine.Task
+		if err := json.Unmarshal(line, &there); err != nil {
+			t.Fatal(err)
+		}
+		if results[i], err = open[1+i%2].Do(t.Context(), there); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := open[0].Merge(t.Context(), results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range open {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	same := cmpopts.IgnoreFields(cockroach.SalvageOutput{}, "Report") // another folder
+	if diff := cmp.Diff(want, got, same); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(wantFiles, textsBelow(t, filepath.Join(env.Dir, "out"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// textsBelow are the files in a salvaged folder, but the state of Run.
+func textsBelow(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || name == "state.jsonl" {
+			return err
+		}
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		out[name] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// noProgress is nobody who looks on.
+type noProgress struct{}
+
+func (noProgress) Total(string, int64) {}
+func (noProgress) Add(int64)           {}
+func (noProgress) Note(string)         {}

@@ -38,6 +38,8 @@ var walls = []wall{
 		because: "a runbook is text and values, not an execution"},
 	{from: "internal/step", never: []string{"internal/conduct", "internal/journal", "internal/runbook", "internal/view", "internal/kinds"},
 		because: "the law depends on nobody who obeys it"},
+	{from: "internal/engine", never: append([]string{"internal/secret", "internal/report", "cmd/"}, append(aboveLibraries, libraries...)...),
+		because: "an engine knows tasks, not what they are about"},
 	{from: "internal/pg", never: aboveLibraries, because: "libraries import neither step nor conduct"},
 	{from: "internal/haproxy", never: aboveLibraries, because: "libraries import neither step nor conduct"},
 	{from: "internal/page", never: aboveLibraries, because: "libraries import neither step nor conduct"},

@@ -39,10 +39,10 @@ type OutlineFile struct {
 }
 
 // outline says what will stand in the folder.
-func (w *work) outline() (Outline, error) {
-	o := Outline{Plan: w.plan, Bytes: w.Plan.Bytes}
+func (j *Job) outline(plan string) (Outline, error) {
+	o := Outline{Plan: plan, Bytes: j.Plan.Bytes}
 	at := map[[2]uint64]int{}
-	for _, t := range w.Plan.Tables {
+	for _, t := range j.Plan.Tables {
 		if t.State == catalog.Dropped { // it is not in the schema
 			continue
 		}
@@ -51,38 +51,50 @@ func (w *work) outline() (Outline, error) {
 			return o, err
 		}
 		r := Rows{Database: database, Schema: t.Schema, Name: t.Name}
-		for _, c := range w.decoders[t].Columns() {
+		for _, c := range j.decoders[t].Columns() {
 			r.Columns = append(r.Columns, c.Name)
 		}
 		at[[2]uint64{t.Tenant, uint64(t.ID)}] = len(o.Tables)
 		o.Tables = append(o.Tables, r)
 	}
-	for _, task := range w.Tasks {
-		i, ok := at[[2]uint64{task.Tenant, uint64(task.Table)}]
-		if task.Part != "" && ok && !task.Raw && task.Gone == 0 {
+	for _, task := range j.Tasks {
+		if i, ok := at[[2]uint64{task.Tenant, uint64(task.Table)}]; ok && task.ofRows() {
 			o.Tables[i].Files = append(o.Tables[i].Files, OutlineFile{Name: task.Part, Bytes: task.Bytes})
-			w.followed[task.ID] = true
 		}
 	}
 	return o, nil
 }
 
-// begin lets the follower begin, if there is one.
-func (w *work) begin() error {
-	if w.Follow == nil {
-		return nil
+// ofRows tells whether a task writes rows of a table that is in the schema, if
+// its table is.
+func (t Task) ofRows() bool { return t.Part != "" && !t.Raw && t.Gone == 0 }
+
+// begin lets the follower begin, if there is one, and gives what it hears of
+// tasks whose files stand.
+func (j *Job) begin(plan string) (standing func(Task), err error) {
+	if j.opt.Follow == nil {
+		return func(Task) {}, nil
 	}
 	rep := &Report{} // the real one comes at the end
-	if err := w.sequences(rep); err != nil {
-		return err
+	if err := j.sequences(rep); err != nil {
+		return nil, err
 	}
-	if err := w.writeSchema(rep, w.dir); err != nil {
-		return err
+	if err := j.writeSchema(rep, j.dir); err != nil {
+		return nil, err
 	}
-	w.followed = map[int]bool{}
-	o, err := w.outline()
+	o, err := j.outline(plan)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return w.Follow.Begun(o)
+	files := map[string]bool{}
+	for _, t := range o.Tables {
+		for _, f := range t.Files {
+			files[f.Name] = true
+		}
+	}
+	return func(t Task) {
+		if files[t.Part] {
+			j.opt.Follow.Standing(t.Part)
+		}
+	}, j.opt.Follow.Begun(o)
 }

@@ -88,7 +88,7 @@ func withoutDescriptors(t *testing.T, dirs []string, dir string, opt Options, na
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, err := c.run(t.Context(), p, dir, opt, quiet)
+	rep, err := (&Job{Cluster: c, Plan: p, dir: dir, opt: opt}).run(t.Context(), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

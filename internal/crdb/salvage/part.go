@@ -2,14 +2,17 @@ package salvage
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,7 +25,8 @@ type File struct {
 	SHA256 string `json:"sha256"`
 }
 
-// part is a file in the making, under a temporary name until it is whole.
+// part is a file in the making, under a temporary name of its own until it is
+// whole: a file may be written twice at once.
 type part struct {
 	name string
 	file *os.File
@@ -34,11 +38,37 @@ func createPart(name string) (*part, error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return nil, err
 	}
-	f, err := os.Create(name + ".tmp")
+	f, err := os.OpenFile(name+"."+rand.Text()+temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return nil, err
 	}
 	return &part{name: name, file: f, hash: sha256.New()}, nil
+}
+
+// temporary is the end of the names of files in the making, behind a text that
+// nobody else has.
+const temporary = ".tmp"
+
+// isTemporary tells whether a name is that of a file in the making.
+func isTemporary(name string) bool {
+	rest, ok := strings.CutSuffix(name, temporary)
+	return ok && len(filepath.Ext(rest)) == len(".")+len(rand.Text())
+}
+
+// removeTemporary takes away what calls that were cut off have left of the files
+// of a salvage. Nobody may be writing.
+func removeTemporary(dir string) error {
+	return filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && filepath.Dir(name) == dir && e.Name() != "data" && e.Name() != "raw":
+			return fs.SkipDir // not of ours: stores, what a load puts aside
+		case !e.IsDir() && isTemporary(e.Name()):
+			return os.Remove(name)
+		}
+		return nil
+	})
 }
 
 func (p *part) Write(b []byte) (int, error) {
@@ -159,11 +189,16 @@ func (p *lazyPart) Write(b []byte) (int, error) {
 	return p.part.Write(b)
 }
 
+// finish gives the file its name. Without one, none of that name stays: one may
+// be left of another release.
 func (p *lazyPart) finish() (*File, error) {
-	if p.part == nil {
-		return nil, nil
+	if p.part != nil {
+		return p.part.finish()
 	}
-	return p.part.finish()
+	if err := os.Remove(p.name); !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return nil, nil
 }
 
 // onDemand is a CSV that writes its header only before a first row.

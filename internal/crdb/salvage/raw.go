@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"path/filepath"
 
@@ -66,14 +67,22 @@ const flushRaw = 64 << 10
 
 // attemptRaw writes the keys of a task with their values once.
 func (c *Cluster) attemptRaw(ctx context.Context, task Task, dir string, res *Result) (err error) {
-	it := c.Reader().Iter(keys.Span(task.Span))
-	defer func() { err = errors.Join(err, c.closed(it)) }()
 	out, err := createPart(filepath.Join(dir, filepath.FromSlash(task.Part)))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.discard()) }()
 	*res = Result{Task: res.Task}
+	if err := c.writeRaw(ctx, c.Reader().Iter(keys.Span(task.Span)), out, res); err != nil {
+		return err
+	}
+	res.File, err = out.finish()
+	return err
+}
+
+// writeRaw writes the keys of a walk with their values.
+func (c *Cluster) writeRaw(ctx context.Context, it *mvcc.Iter, out io.Writer, res *Result) (err error) {
+	defer func() { err = errors.Join(err, c.closed(it)) }()
 	text := []byte("key,moment,value\n")
 	for it.Next() && ctx.Err() == nil {
 		text = rawLine(text, it)
@@ -94,13 +103,10 @@ func (c *Cluster) attemptRaw(ctx context.Context, task Task, dir string, res *Re
 			text = text[:0]
 		}
 	}
-	if err := errors.Join(it.Err(), ctx.Err()); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if _, err := out.Write(text); err != nil {
-		return err
-	}
-	res.File, err = out.finish()
+	_, err = out.Write(text)
 	return err
 }
 

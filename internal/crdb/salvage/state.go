@@ -2,6 +2,7 @@ package salvage
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	tasks "github.com/evac-io/evac/internal/engine"
 	"github.com/evac-io/evac/internal/fault"
 )
 
@@ -30,9 +32,11 @@ type head struct {
 // state is the open file, locked against other processes until it is closed or
 // this one dies.
 type state struct {
-	mu   sync.Mutex
-	file *os.File
-	done map[int]Result // by earlier calls
+	dir   string
+	tasks []Task
+	mu    sync.Mutex
+	file  *os.File
+	done  map[int]json.RawMessage // by earlier calls
 }
 
 // planHash is what two salvages must have in common to go on with each other.
@@ -55,7 +59,7 @@ func (c *Cluster) planHash(p *Plan, null string) (string, error) {
 }
 
 // openState opens the state of the output folder, or begins it.
-func openState(dir, plan string, p *Plan) (_ *state, err error) {
+func openState(dir, plan string, list []Task) (_ *state, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -79,7 +83,7 @@ func openState(dir, plan string, p *Plan) (_ *state, err error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("lock %q: %w", name, err)
 	}
-	done, end, err := readState(f, dir, plan, p)
+	done, end, err := readState(f, dir, plan, len(list))
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +93,7 @@ func openState(dir, plan string, p *Plan) (_ *state, err error) {
 	if _, err := f.Seek(end, io.SeekStart); err != nil {
 		return nil, err
 	}
-	return &state{file: f, done: done}, nil
+	return &state{dir: dir, tasks: list, file: f, done: done}, removeTemporary(dir)
 }
 
 // Refuse refuses a folder for the output that holds something else than a
@@ -108,7 +112,7 @@ func Refuse(evidence []string, dir string, opt Options) error {
 		return nil
 	}
 	for _, e := range list {
-		if e.Name() != stateName+".tmp" && e.Name() != storesName {
+		if !isTemporary(e.Name()) && e.Name() != storesName {
 			return fault.New(fault.Invalid, fmt.Sprintf("folder %q is not empty, and holds no salvage", dir), "name an empty or a new folder with --out")
 		}
 	}
@@ -125,7 +129,7 @@ func newState(name, plan string) error {
 }
 
 // readState reads the results, and where the last whole line ends.
-func readState(f io.Reader, dir, plan string, p *Plan) (done map[int]Result, end int64, err error) {
+func readState(f io.Reader, dir, plan string, n int) (done map[int]json.RawMessage, end int64, err error) {
 	in := bufio.NewReader(f)
 	line, err := in.ReadBytes('\n')
 	var h head
@@ -133,42 +137,47 @@ func readState(f io.Reader, dir, plan string, p *Plan) (done map[int]Result, end
 		return nil, 0, fault.New(fault.Invalid, fmt.Sprintf("folder %q holds the salvage of other stores, or with other options", dir),
 			"name an empty or a new folder with --out, or the same stores and options as before")
 	}
-	done, end = map[int]Result{}, int64(len(line))
+	done, end = map[int]json.RawMessage{}, int64(len(line))
 	for {
 		line, err := in.ReadBytes('\n')
 		var r Result
-		if err != nil || json.Unmarshal(line, &r) != nil || r.Task < 0 || r.Task >= len(p.Tasks) {
+		if err != nil || json.Unmarshal(line, &r) != nil || r.Task < 0 || r.Task >= n {
 			return done, end, nil
 		}
-		done[r.Task], end = r, end+int64(len(line))
+		done[r.Task], end = line[:len(line)-1], end+int64(len(line))
 	}
 }
 
-// intact says whether the files of a result are as they were written.
-func intact(dir string, t Task, r Result) (bool, error) {
-	name := filepath.Join(dir, filepath.FromSlash(t.Part))
+// Done is the result of a task that an earlier call did, if its files are as they
+// were written.
+func (s *state) Done(_ context.Context, t tasks.Task) (json.RawMessage, bool, error) {
+	line, done := s.done[t.ID]
+	if !done {
+		return nil, false, nil
+	}
+	var r Result
+	if err := json.Unmarshal(line, &r); err != nil {
+		return nil, false, err
+	}
+	name := filepath.Join(s.dir, filepath.FromSlash(s.tasks[t.ID].Part))
 	for at, f := range map[string]*File{name: r.File, doubtfulName(name): r.Doubtful} {
 		if f == nil {
 			continue
 		}
 		if same, err := f.same(at); !same || err != nil {
-			return false, err
+			return nil, false, err
 		}
 	}
-	return true, nil
+	return line, true, nil
 }
 
-// add notes a result. A crash of the machine may take the line or what it speaks
+// Add notes a result. A crash of the machine may take the line or what it speaks
 // of: then the task is done again.
-func (s *state) add(r Result) error {
-	line, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
+func (s *state) Add(_ tasks.Task, result json.RawMessage) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	killpoint()
-	_, err = s.file.Write(append(line, '\n'))
+	_, err := s.file.Write(append(slices.Clip(result), '\n'))
 	killpoint()
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -96,26 +95,22 @@ func (c *Cluster) attempt(ctx context.Context, p *Plan, task Task, dir, null str
 	}
 	d, at := c.reads(p, task)
 	it := c.tallied(at, keys.Span(task.Span), read).Iter(keys.Span(task.Span))
-	defer func() { err = errors.Join(err, c.closed(it)) }()
 	if task.Index != 0 {
 		res.Rows, err = d.ReadEntries(ctx, task.Index, it)
-		return err
+		return errors.Join(err, c.closed(it))
 	}
 	name := filepath.Join(dir, filepath.FromSlash(task.Part))
 	out, err := createPart(name)
 	if err != nil {
-		return err
+		return errors.Join(err, c.closed(it))
 	}
 	defer func() { err = errors.Join(err, out.discard()) }()
 	bad := &lazyPart{name: doubtfulName(name)}
-	for _, left := range []string{bad.name, bad.name + ".tmp"} { // by an attempt that was cut off
-		if err := os.Remove(left); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
 	defer func() { err = errors.Join(err, bad.discard()) }()
 	doubtful := &onDemand{CSV: rows.NewDoubtfulCSV(bad, null)}
-	if res.Rows, err = d.Read(ctx, it, rows.Output{Rows: c.sink(out, null), Doubtful: doubtful}); err != nil {
+	res.Rows, err = d.Read(ctx, it, rows.Output{Rows: c.sink(out, null), Doubtful: doubtful})
+	// Only what is read to the end gets its name: another call may have it already.
+	if err = errors.Join(err, c.closed(it)); err != nil {
 		return err
 	}
 	if res.File, err = out.finish(); err != nil {

@@ -105,7 +105,7 @@ func TestTenants(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "out")
-	rep, err := c.run(t.Context(), p, dir, Options{Null: "<<NULL>>"}, quiet)
+	rep, err := (&Job{Cluster: c, Plan: p, dir: dir, opt: Options{Null: "<<NULL>>"}}).run(t.Context(), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package cockroach
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -227,11 +228,51 @@ func (s *Salvage) Run(ctx context.Context, env *step.Env, plan step.Plan) (step.
 	if err != nil {
 		return nil, err
 	}
-	out := SalvageOutput{
-		Complete: rep.Complete, Tables: len(rep.Tables), Rows: rep.Rows, Bytes: rep.Bytes,
-		Report: filepath.Join(dir, "report.html"), Problems: rep.Problems, Load: loaded,
-	}
+	out := output(rep, dir)
+	out.Load = loaded
 	return out, verdict(rep, dir)
+}
+
+// output is what a salvage came to.
+func output(rep *salvage.Report, dir string) SalvageOutput {
+	return SalvageOutput{
+		Complete: rep.Complete, Tables: len(rep.Tables), Rows: rep.Rows, Bytes: rep.Bytes,
+		Report: filepath.Join(dir, "report.html"), Problems: rep.Problems,
+	}
+}
+
+// Shards implements step.Sharder. Run is the same on the engine in its process,
+// going on from what the folder has already; only there can the rows go into a
+// database while others are read.
+func (s *Salvage) Shards(ctx context.Context, env *step.Env, _ step.Plan) (step.Shards, error) {
+	if s.loads() {
+		return nil, fault.New(fault.Invalid, "rows that go into a database are read by one process", "leave --to away, and load the folder afterwards: evac cockroach load")
+	}
+	opt, err := s.options(env)
+	if err != nil {
+		return nil, err
+	}
+	dir := inDir(env, s.Out)
+	job, err := salvage.Begin(ctx, paths(env, s.Stores), dir, opt)
+	if err != nil {
+		return nil, err
+	}
+	return shards{job, dir}, nil
+}
+
+// shards is a salvage as step.Shards.
+type shards struct {
+	*salvage.Job
+	dir string
+}
+
+// Merge implements step.Shards.
+func (s shards) Merge(ctx context.Context, results []json.RawMessage) (step.Output, error) {
+	rep, err := s.Job.Merge(ctx, results)
+	if err != nil {
+		return nil, err
+	}
+	return output(rep, s.dir), verdict(rep, s.dir)
 }
 
 // verdict is the error of a salvage that is not proved to be whole.
