@@ -1,154 +1,37 @@
 package engine
 
 import (
-	"bytes"
 	"slices"
-	"sort"
 
 	"github.com/evac-io/evac/internal/crdb/keys"
 )
 
-// Overlay is a view with changes laid over it, as if they had been applied. It
-// holds the changes in memory, sorted once, each key with its last operation.
+// Overlay is a view with changes laid over it, as if they had been applied.
 type Overlay struct {
-	base    View
-	entries []overlaid // by keys.Compare, each key once
-	cleared []cut      // where nothing of the base is left, by start, disjoint
-	ranged  []Change   // operations on range tombstones, in their order
-	bytes   int64
-}
-
-// overlaid is what the changes made of one key.
-type overlaid struct {
-	key, value []byte
-	op         Op // Set, Delete, or Merge with what the base has
-}
-
-// cut is a stretch of engine keys.
-type cut struct{ from, to []byte }
-
-func (c cut) contains(key []byte) bool {
-	return keys.Compare(key, c.from) >= 0 && keys.Compare(key, c.to) < 0
+	base  View
+	layer *Layer
 }
 
 // NewOverlay lays changes over a base, the first first. It keeps the slices.
-func NewOverlay(base View, changes []Change) *Overlay {
-	o := &Overlay{base: base}
-	var points, ranges []int // indexes into changes
-	for i, c := range changes {
-		o.bytes += int64(len(c.Key) + len(c.Value))
-		switch c.Op {
-		case DeleteRange:
-			ranges = append(ranges, i)
-		case SetTombstone, UnsetTombstone, DropTombstones:
-			o.ranged = append(o.ranged, c)
-		default:
-			points = append(points, i)
-		}
-	}
-	slices.SortStableFunc(points, func(a, b int) int { return keys.Compare(changes[a].Key, changes[b].Key) })
-	for len(points) > 0 {
-		n := 1
-		for n < len(points) && keys.Compare(changes[points[n]].Key, changes[points[0]].Key) == 0 {
-			n++
-		}
-		if e, ok := fold(changes, points[:n], ranges); ok {
-			o.entries = append(o.entries, e)
-		}
-		points = points[n:]
-	}
-	o.cleared = clearedBy(changes, ranges)
-	return o
-}
+func NewOverlay(base View, changes []Change) *Overlay { return NewLayer(changes).Over(base) }
 
-// fold is the outcome of the operations on one key, with the range deletions
-// that lie between them; not ok if one of those came last.
-func fold(changes []Change, points, ranges []int) (e overlaid, ok bool) {
-	e.op = Merge // with nothing yet: the base as it is
-	for _, i := range points {
-		c := changes[i]
-		for len(ranges) > 0 && ranges[0] < i {
-			r := changes[ranges[0]]
-			ranges = ranges[1:]
-			if (cut{r.Key, r.Value}).contains(c.Key) {
-				e = overlaid{op: Delete}
-			}
-		}
-		e.key = c.Key
-		switch {
-		case c.Op != Merge:
-			e.op, e.value = c.Op, c.Value
-		case e.op == Delete:
-			e.op, e.value = Set, c.Value
-		default:
-			e.value = append(slices.Clip(e.value), c.Value...)
-		}
-	}
-	for _, i := range ranges {
-		if r := changes[i]; (cut{r.Key, r.Value}).contains(e.key) {
-			return e, false // the base is cleared there as well
-		}
-	}
-	return e, true
-}
-
-// clearedBy joins the range deletions to disjoint stretches.
-func clearedBy(changes []Change, ranges []int) []cut {
-	var out []cut
-	for _, i := range ranges {
-		if c := changes[i]; keys.Compare(c.Key, c.Value) < 0 {
-			out = append(out, cut{c.Key, c.Value})
-		}
-	}
-	slices.SortFunc(out, func(a, b cut) int { return keys.Compare(a.from, b.from) })
-	n := 0
-	for _, c := range out {
-		if n > 0 && keys.Compare(c.from, out[n-1].to) <= 0 {
-			if keys.Compare(c.to, out[n-1].to) > 0 {
-				out[n-1].to = c.to
-			}
-			continue
-		}
-		out[n], n = c, n+1
-	}
-	return out[:n]
-}
-
-// Bytes is how much memory the changes hold, keys and values.
-func (o *Overlay) Bytes() int64 { return o.bytes }
+// Over lays the layer over a base.
+func (l *Layer) Over(base View) *Overlay { return &Overlay{base, l} }
 
 // Split cuts as the base does: the changes are few beside it.
 func (o *Overlay) Split(span keys.Span, bytes int64) [][]byte { return o.base.Split(span, bytes) }
 
 // Size is that of the base and of the changes in the span.
-func (o *Overlay) Size(span keys.Span) int64 {
-	size := o.base.Size(span)
-	for i := o.search(span.From); i < len(o.entries); i++ {
-		user, _, err := keys.Split(o.entries[i].key)
-		if err == nil && span.To != nil && bytes.Compare(user, span.To) >= 0 {
-			break
-		}
-		size += int64(len(o.entries[i].key) + len(o.entries[i].value))
-	}
-	return size
-}
-
-// search is the first entry whose user key is not before user.
-func (o *Overlay) search(user []byte) int {
-	return sort.Search(len(o.entries), func(i int) bool {
-		u, _, err := keys.Split(o.entries[i].key)
-		return err != nil || bytes.Compare(u, user) >= 0
-	})
-}
+func (o *Overlay) Size(span keys.Span) int64 { return o.base.Size(span) + o.layer.size(span) }
 
 // RangeTombstones are those of the base with the changes applied to them.
 func (o *Overlay) RangeTombstones(span keys.Span) ([]RangeTombstone, error) {
 	list, err := o.base.RangeTombstones(span)
-	if err != nil || len(o.ranged) == 0 {
+	if err != nil || len(o.layer.ranged) == 0 {
 		return list, err
 	}
 	list = slices.Clone(list)
-	for _, c := range o.ranged {
+	for _, c := range o.layer.ranged {
 		from, _, errFrom := keys.Split(c.Key)
 		to, _, errTo := keys.Split(c.Value)
 		at := keys.Span{From: from, To: to}
@@ -186,22 +69,21 @@ func without(list []RangeTombstone, span keys.Span, match func(RangeTombstone) b
 
 // Iter walks base and changes together.
 func (o *Overlay) Iter(span keys.Span) Iter {
-	return &overlayIter{Iter: o.base.Iter(span), o: o, span: span, at: o.search(span.From)}
+	return &overlayIter{Iter: o.base.Iter(span), changes: o.layer.iter(span), cleared: o.layer.cleared}
 }
 
 // overlayIter merges the base's walk with the changes.
 type overlayIter struct {
 	Iter
-	o      *Overlay
-	span   keys.Span
-	at     int  // the next of the changes
-	cut    int  // the first stretch that may still hold a key of the base
-	begun  bool // the base stands on an entry, or is over
-	more   bool // it stands on one that is not used yet
-	use    bool // the current entry is key and value below, not the base's
-	key    []byte
-	value  []byte
-	merged []byte
+	changes layerIter
+	cleared []cut
+	cut     int  // the first stretch of cleared that may still hold a key of the base
+	begun   bool // the base stands on an entry, or is over
+	more    bool // it stands on one that is not used yet
+	use     bool // the current entry is key and value below, not the base's
+	key     []byte
+	value   []byte
+	merged  []byte
 }
 
 // Next stops at the next entry of either side; of equal keys the change holds.
@@ -211,7 +93,7 @@ func (it *overlayIter) Next() bool {
 	}
 	it.use = false
 	for {
-		e := it.change()
+		e := it.changes.head()
 		if e == nil {
 			return it.more
 		}
@@ -222,7 +104,7 @@ func (it *overlayIter) Next() bool {
 		if c > 0 {
 			return true
 		}
-		it.at++
+		it.changes.skip()
 		if it.take(e, c == 0 && it.more) {
 			return true
 		}
@@ -237,27 +119,13 @@ func (it *overlayIter) advance() {
 	it.begun = true
 	for it.more = it.Iter.Next(); it.more; it.more = it.Iter.Next() {
 		key := it.Iter.Key()
-		cleared := it.o.cleared
-		for it.cut < len(cleared) && keys.Compare(cleared[it.cut].to, key) <= 0 {
+		for it.cut < len(it.cleared) && keys.Compare(it.cleared[it.cut].to, key) <= 0 {
 			it.cut++
 		}
-		if it.cut == len(cleared) || !cleared[it.cut].contains(key) {
+		if it.cut == len(it.cleared) || !it.cleared[it.cut].contains(key) {
 			return
 		}
 	}
-}
-
-// change is the next of the changes within the span, or nil.
-func (it *overlayIter) change() *overlaid {
-	if it.at >= len(it.o.entries) {
-		return nil
-	}
-	e := &it.o.entries[it.at]
-	user, _, err := keys.Split(e.key)
-	if err != nil || (it.span.To != nil && bytes.Compare(user, it.span.To) >= 0) {
-		return nil
-	}
-	return e
 }
 
 // take makes a change the current entry; both says that the base stands on the
@@ -295,6 +163,14 @@ func (it *overlayIter) Value() []byte {
 // SeekGE moves both sides.
 func (it *overlayIter) SeekGE(user []byte) {
 	it.Iter.SeekGE(user)
-	it.at = it.o.search(it.span.Clamp(user))
+	it.changes.seek(user)
 	it.cut, it.begun, it.use = 0, false, false
+}
+
+// Err is that of either side.
+func (it *overlayIter) Err() error {
+	if err := it.changes.err(); err != nil {
+		return err
+	}
+	return it.Iter.Err()
 }

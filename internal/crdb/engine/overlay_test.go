@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evac-io/evac/internal/crdb/keys"
+	"github.com/evac-io/evac/internal/crdb/spill"
 )
 
 // key is one of a few engine keys, so that operations meet.
@@ -47,6 +48,12 @@ func walk(it Iter) (out []string) {
 
 func TestOverlayIsAsIfApplied(t *testing.T) {
 	r := rand.New(rand.NewSource(1))
+	file := spill.NewFile(t.TempDir())
+	defer func() {
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for round := range 500 {
 		var changes []Change
 		for i := range 40 {
@@ -60,7 +67,16 @@ func TestOverlayIsAsIfApplied(t *testing.T) {
 			changes = append(changes, c)
 		}
 		n := r.Intn(len(changes))
-		view := NewOverlay(NewOverlay(Empty{}, changes[:n]), changes[n:])
+		lower, upper := NewLayer(changes[:n]), NewLayer(changes[n:])
+		for _, l := range []*Layer{lower, upper} {
+			if r.Intn(2) == 0 {
+				continue
+			}
+			if err := l.Spill(file); err != nil {
+				t.Fatal(err)
+			}
+		}
+		view := upper.Over(lower.Over(Empty{}))
 		m := model(changes)
 		sorted := make([]string, 0, len(m))
 		for k := range m {

@@ -3,20 +3,22 @@ package store
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
+	"fmt"
+	"iter"
 	"slices"
 	"sort"
 
 	"github.com/evac-io/evac/internal/crdb/engine"
 	"github.com/evac-io/evac/internal/crdb/keys"
+	"github.com/evac-io/evac/internal/crdb/spill"
 	"github.com/evac-io/evac/internal/crdb/sst"
 )
 
 // memTable is what the live logs hold, sorted. Above its limit of memory it goes
-// to sorted runs in files of a scratch directory.
+// to sorted runs in a file.
 type memTable struct {
 	limit   int64
-	scratch scratch
+	file    *spill.File
 	block   []byte // where keys and values are kept
 	used    int64
 	fill    []memEntry
@@ -39,7 +41,6 @@ type run interface {
 	entries(span keys.Span) sst.Source
 	size(span keys.Span) int64
 	cuts(each int64) []cut
-	close() error
 }
 
 // cut is a user key and about how many stored bytes lie before it, back to the
@@ -55,8 +56,10 @@ const (
 	minMemBudget = 1 << 20
 )
 
-func newMemTable(limit int64, s scratch) *memTable {
-	return &memTable{limit: max(limit, minMemBudget), scratch: s}
+// newMemTable keeps what is above the limit in a file of the folder scratch, or of
+// the system's own for temporary files.
+func newMemTable(limit int64, scratch string) *memTable {
+	return &memTable{limit: max(limit, minMemBudget), file: spill.NewFile(scratch)}
 }
 
 // keep copies bytes into the table's own memory.
@@ -114,24 +117,18 @@ func (m *memTable) freeze() {
 }
 
 func (m *memTable) spill() error {
-	r, err := writeRun(m.scratch, sorted(m.fill))
+	r, err := m.file.Write(sorted(m.fill).all())
 	if err != nil {
-		return err
+		return fmt.Errorf("keep the log in a file: %w", err)
 	}
-	m.runs = append(m.runs, r)
+	m.runs = append(m.runs, diskRun{r})
 	m.fill, m.block, m.used = m.fill[:0], nil, 0
 	return nil
 }
 
 func (m *memTable) close() error {
-	var first error
-	for _, r := range m.runs {
-		if err := r.close(); first == nil {
-			first = err
-		}
-	}
 	m.runs = nil
-	return first
+	return m.file.Close()
 }
 
 // memRun is a run in memory.
@@ -184,7 +181,16 @@ func (r memRun) cuts(each int64) []cut {
 	return out
 }
 
-func (r memRun) close() error { return nil }
+// all are the entries as a file takes them.
+func (r memRun) all() iter.Seq[spill.Entry] {
+	return func(yield func(spill.Entry) bool) {
+		for _, e := range r {
+			if !yield(spill.Entry{Key: e.data[:e.key], Value: e.data[e.key:], Seq: e.seq, Kind: byte(e.kind)}) {
+				return
+			}
+		}
+	}
+}
 
 type memIter struct {
 	run   memRun
@@ -206,11 +212,3 @@ func (i *memIter) SeekGE(user []byte)      { i.at = i.run.from(user) }
 func (i *memIter) Err() error              { return nil }
 func (i *memIter) Damage() []engine.Damage { return nil }
 func (i *memIter) Close() error            { return nil }
-
-// appendEntry writes an entry as a spilled run holds it.
-func appendEntry(dst []byte, e memEntry) []byte {
-	dst = binary.AppendUvarint(dst, uint64(e.key))
-	dst = binary.AppendUvarint(dst, uint64(len(e.data)-int(e.key)))
-	dst = binary.AppendUvarint(dst, e.seq)
-	return append(append(dst, byte(e.kind)), e.data...)
-}

@@ -73,7 +73,7 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	if opt.OpenTables == 0 {
 		opt.OpenTables = defaultOpenTables
 	}
-	s.mem = newMemTable(opt.Memory, scratch(opt.Scratch))
+	s.mem = newMemTable(opt.Memory, opt.Scratch)
 	s.cache = newTableCache(s, opt.OpenTables)
 	if err := s.open(ctx, opt); err != nil {
 		return nil, errors.Join(fault.Wrap(fault.KindOf(err), fmt.Sprintf("open store %q", s.name), err, ""), s.mem.close())
