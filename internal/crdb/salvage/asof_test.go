@@ -11,6 +11,7 @@ import (
 
 	"github.com/evac-io/evac/internal/crdb/keys"
 	"github.com/evac-io/evac/internal/crdb/synth"
+	"github.com/evac-io/evac/internal/fault"
 )
 
 // TestAsOfTruth reads crash and divergent at the moment at which the database
@@ -43,6 +44,19 @@ func TestAsOfTruth(t *testing.T) {
 		if rep.AsOf != at.String() || name == "crash" && !rep.Complete {
 			t.Errorf("%s: as of %s, complete is %v: %s", name, rep.AsOf, rep.Complete, rep.Problems)
 		}
+	}
+}
+
+// TestAsOfTooEarly refuses a moment at which there was no table: an empty salvage
+// would look complete.
+func TestAsOfTooEarly(t *testing.T) {
+	at, err := ParseMoment("2019-01-01T00:00:00Z")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "out")
+	if _, err := Run(t.Context(), fixture(t, "crash"), dir, Options{AsOf: at}, quiet); fault.Code(err) != 10 {
+		t.Errorf("got error %v", err)
 	}
 }
 

@@ -17,7 +17,7 @@ func ParseMoment(text string) (keys.Timestamp, error) {
 	if text == "" {
 		return keys.Timestamp{}, nil
 	}
-	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil && t.Year() > 1970 && t.Year() < 2262 { // what nanoseconds can count
 		return keys.Timestamp{Wall: t.UnixNano()}, nil
 	}
 	wall, logical, _ := strings.Cut(text, ".")

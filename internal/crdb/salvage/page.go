@@ -79,6 +79,7 @@ var ranged = regexp.MustCompile(`^(?:table "([^"]*)"|sequence "([^"]*)"|(the sch
 func gathered(list []string) []pageProblem {
 	var out []pageProblem
 	at := map[string]int{}
+	seen := map[[2]string]bool{}
 	for _, text := range list {
 		m := ranged.FindStringSubmatch(text)
 		if m == nil {
@@ -92,16 +93,30 @@ func gathered(list []string) []pageProblem {
 			out = append(out, pageProblem{Text: m[4]})
 		}
 		subject := cmp.Or(m[1], m[2], m[3])
+		once := [2]string{m[4], subject}
 		switch g := &out[i]; {
-		case slices.Contains(g.Subjects, subject):
+		case seen[once]:
 		case len(g.Subjects) < pageSubjects:
 			g.Subjects = append(g.Subjects, subject)
 		default:
 			g.More++
 		}
+		seen[once] = true
 	}
 	slices.SortStableFunc(out, func(a, b pageProblem) int { return b.first() - a.first() })
 	return out
+}
+
+// String names the first of those it is about.
+func (p pageProblem) String() string {
+	switch n := len(p.Subjects) + p.More; n {
+	case 0:
+		return p.Text
+	case 1:
+		return p.Text + ": " + p.Subjects[0]
+	default:
+		return fmt.Sprintf("%s: %s and %d more", p.Text, p.Subjects[0], n-1)
+	}
 }
 
 func (p pageProblem) first() int {

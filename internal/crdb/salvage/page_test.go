@@ -33,6 +33,15 @@ func large() *Report {
 	return r
 }
 
+// TestSummaryIsShort says what thousands of ranges have in common once.
+func TestSummaryIsShort(t *testing.T) {
+	want := "not complete: 2500000 rows of 2500 tables, 3123750 bytes; no store has the keys [01, 02)" +
+		"; later writes may be lost: shop.public.a_table_with_quite_a_long_name_1 and 1249 more"
+	if got := large().Summary(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 // TestPage is small however large the cluster is, works without scripts, and says
 // the verdict first.
 func TestPage(t *testing.T) {

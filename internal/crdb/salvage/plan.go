@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/evac-io/evac/internal/crdb/catalog"
 	"github.com/evac-io/evac/internal/crdb/engine"
@@ -83,6 +84,9 @@ func (c *Cluster) Plan(ctx context.Context, wanted []string) (*Plan, error) {
 	}
 	if len(missing) > 0 {
 		return nil, fault.New(fault.Invalid, fmt.Sprintf("no table %q in these stores", missing), "evac cockroach survey STORE… lists the tables")
+	}
+	if len(p.Tables) == 0 && !c.asOf.IsZero() && c.Backup == nil {
+		return nil, fault.New(fault.Invalid, fmt.Sprintf("no table has rows at %s: these stores know of none so early", time.Unix(0, c.asOf.Wall).UTC().Format(time.RFC3339Nano)), "give a later --as-of, or none for the newest rows; evac cockroach survey STORE… lists the tables")
 	}
 	dropped, err := c.history(ctx)
 	if err != nil {

@@ -206,11 +206,21 @@ func (r *Report) oneWay() string {
 // maxOneWay is how many indexes the verdict names.
 const maxOneWay = 5
 
+// maxSaid is how many problems the verdict names: the page has them all.
+const maxSaid = 3
+
 // Summary is the verdict in a few words.
 func (r *Report) Summary() string {
 	if r.Complete {
 		return fmt.Sprintf("complete: %d rows of %d tables, %d bytes, proved%s", r.Rows, len(r.Tables), r.Bytes, r.oneWay())
 	}
-	first := r.Problems[:min(len(r.Problems), 5)]
-	return fmt.Sprintf("not complete: %d rows of %d tables, %d bytes; %d problems: %s", r.Rows, len(r.Tables), r.Bytes, len(r.Problems), strings.Join(first, "; "))
+	list := gathered(r.Problems)
+	var said []string
+	for _, p := range list[:min(len(list), maxSaid)] {
+		said = append(said, p.String())
+	}
+	if n := len(list) - maxSaid; n > 0 {
+		said = append(said, fmt.Sprintf("and %d more", n))
+	}
+	return fmt.Sprintf("not complete: %d rows of %d tables, %d bytes; %s", r.Rows, len(r.Tables), r.Bytes, strings.Join(said, "; "))
 }

@@ -294,7 +294,7 @@ func TestParseMoment(t *testing.T) {
 			t.Errorf("%q is %s, %v; want %s", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"yesterday", "-5", "1.5", "1577934245500000000.00000000x7"} {
+	for _, text := range []string{"yesterday", "-5", "1.5", "1960-01-01T00:00:00Z", "2300-01-01T00:00:00Z", "1577934245500000000.00000000x7"} {
 		if got, err := ParseMoment(text); fault.Code(err) != 10 {
 			t.Errorf("%q is %s, %v", text, got, err)
 		}

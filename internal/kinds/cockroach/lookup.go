@@ -68,7 +68,10 @@ func (l *Lookup) options() (opt salvage.Options, err error) {
 	if err != nil {
 		return opt, fault.Wrap(fault.Invalid, "--memory", err, "")
 	}
-	opt.Memory, opt.Work = int64(size), l.Work
+	if opt.Memory, err = enough(size); err != nil {
+		return opt, err
+	}
+	opt.Work = l.Work
 	opt.StoreKeys, err = keyFiles(&step.Env{}, l.StoreKey)
 	return opt, err
 }

@@ -130,7 +130,11 @@ func (s *Salvage) options(env *step.Env) (salvage.Options, error) {
 	if err != nil {
 		return salvage.Options{}, err
 	}
-	opt := salvage.Options{AsOf: at, Tables: s.Table, Null: s.Null, Jobs: s.Jobs, Memory: int64(s.Memory), Format: s.Format, Loadable: s.Loadable, Dropped: s.Dropped, Schema: inDir(env, s.Schema), Work: inDir(env, s.Work), CopyTo: inDir(env, s.CopyTo)}
+	memory, err := enough(s.Memory)
+	if err != nil {
+		return salvage.Options{}, err
+	}
+	opt := salvage.Options{AsOf: at, Tables: s.Table, Null: s.Null, Jobs: s.Jobs, Memory: memory, Format: s.Format, Loadable: s.Loadable, Dropped: s.Dropped, Schema: inDir(env, s.Schema), Work: inDir(env, s.Work), CopyTo: inDir(env, s.CopyTo)}
 	if env.Progress != nil { // a check has none
 		opt.Note = env.Progress.Note
 	}

@@ -92,7 +92,11 @@ func (s *Survey) Run(ctx context.Context, env *step.Env, _ step.Plan) (_ step.Ou
 	if err != nil {
 		return nil, err
 	}
-	opt := salvage.Options{AsOf: at, Memory: int64(s.Memory), StoreKeys: keys, Work: inDir(env, s.Work), Note: env.Progress.Note}
+	memory, err := enough(s.Memory)
+	if err != nil {
+		return nil, err
+	}
+	opt := salvage.Options{AsOf: at, Memory: memory, StoreKeys: keys, Work: inDir(env, s.Work), Note: env.Progress.Note}
 	c, err := salvage.Open(ctx, paths(env, s.Stores), opt)
 	if err != nil {
 		return nil, err
