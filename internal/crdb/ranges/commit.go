@@ -21,8 +21,8 @@ type Commit struct {
 	Best     *Replica // whose log decides; nil if no voter is there
 	Voters   int      // that the range has
 	Present  int      // of them, here
-	Damaged  int      // of those, with a log that may lack something
-	Majority bool     // a majority is here with its logs whole: nothing acknowledged is beyond Target
+	Damaged  int      // of those, with a log that may have lost its end
+	Majority bool     // a majority is here with the ends of its logs: nothing acknowledged is beyond Target
 	Why      string
 }
 
@@ -39,7 +39,7 @@ func decide(d *Descriptor, replicas []*Replica, mode Mode) Commit {
 		if before, after := m.Role.votes(); !before && !after {
 			continue
 		}
-		present[r.Store()], whole[r.Store()] = true, !r.Damaged
+		present[r.Store()], whole[r.Store()] = true, !r.Damaged || r.Ends
 		if c.Best == nil || r.Last.after(c.Best.Last) {
 			c.Best = r
 		}

@@ -72,7 +72,7 @@ func (r *Range) judge(got raftlog.Stats) Proof {
 	p := Proof{Made: true}
 	span := r.Span()
 	switch {
-	case r.Chosen.Lost || want == raftlog.Stats{}:
+	case want.Estimates == 0 && (r.Chosen.Lost || !r.Chosen.Counted):
 		p.Why = "the range's statistics are lost"
 	case want.Estimates != 0:
 		p.Why = "the range's statistics are estimates"

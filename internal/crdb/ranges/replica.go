@@ -21,6 +21,7 @@ type Replica struct {
 	State     bool   // it says how far it has applied
 	Applied   uint64 // the last log index that its keys contain
 	Stats     raftlog.Stats
+	Counted   bool           // it says Stats; those of a range without keys are all zero
 	Closed    keys.Timestamp // nothing at or before it can still change; zero if not said
 	GC        keys.Timestamp // versions before it may be gone
 	Commit    uint64         // what it knew to be committed
@@ -29,7 +30,13 @@ type Replica struct {
 	Last      Position       // the last entry, or Truncated if the log is empty
 	Tombstone uint64         // replicas of the store with a lower ID are dead
 	Damaged   bool           // some of its own state could not be read
-	Lost      bool           // of its state the applied index is lost: its keys count as they are
+	// Ends says that no damage can have taken the end of its log. A log ends with
+	// what was appended to it last (an append takes away what an older term had
+	// behind it), and the entry at Last was appended behind everything that the
+	// store has lost: the store's tables hold older writes than its write-ahead
+	// logs, and these have lost nothing since.
+	Ends bool
+	Lost bool // of its state the applied index is lost: its keys count as they are
 
 	appliedTerm uint64
 	lease       lease
@@ -137,6 +144,7 @@ func (r *Replica) readApplied(msg []byte) error {
 			r.lease.index = f.Int
 		case 3:
 			r.Stats, err = raftlog.ParseStats(f.Data, false)
+			r.Counted = err == nil
 		case 4:
 			r.Closed, err = mvcc.ParseTimestamp(f.Data)
 		case 5:

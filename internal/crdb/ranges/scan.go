@@ -17,6 +17,7 @@ type Source struct {
 	View     engine.View
 	Damage   []engine.Damage                   // known from opening it
 	ReadFile func(name string) ([]byte, error) // a file of the store, for tables beside the log; may be nil
+	Appended map[uint64]uint64                 // where Raft logs end for certain, whatever the damage: see Replica.Ends
 
 	Cluster     [16]byte
 	Node, Store uint64 // 0 if the store does not say
@@ -49,6 +50,8 @@ func (s *Source) scan(ctx context.Context) error {
 		}
 		own := keys.PrefixSpan(keys.AppendUvarint([]byte("\x01i"), id))
 		r.Damaged = r.Damaged || s.damaged.touches(own)
+		last, known := s.Appended[id]
+		r.Ends = known && last == r.Last.Index
 	}
 	return nil
 }

@@ -68,11 +68,16 @@ func (c *Cluster) prove(ctx context.Context, results []Result) (map[uint64]bool,
 	for _, r := range c.Map.Ranges {
 		open[r.RangeID] = r.Chosen != nil && (r.Chosen.Lost || r.Replay.Problem != "")
 	}
+	rests, err := c.beside(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range results {
-		for _, s := range r.Rests {
-			if s.Store == 0 || open[s.Range] {
-				again[s.Range] = true
-			}
+		rests = append(rests, r.Rests...)
+	}
+	for _, s := range rests {
+		if s.Store == 0 || open[s.Range] {
+			again[s.Range] = true
 		}
 	}
 	for _, r := range c.Map.Ranges {
@@ -89,6 +94,28 @@ func (c *Cluster) prove(ctx context.Context, results []Result) (map[uint64]bool,
 		}
 	}
 	return again, nil
+}
+
+// beside is what the keys that are read beside the tables' rest on: those of the
+// schema and of the sequences.
+func (c *Cluster) beside(ctx context.Context) (out []Rest, err error) {
+	spans := slices.Clone(c.read)
+	for _, t := range c.Catalog.Tables {
+		if givesOut(t) {
+			spans = append(spans, rows.SequenceSpan(t))
+		}
+	}
+	for _, s := range spans {
+		if err := c.walk(ctx, s); err != nil {
+			return nil, err
+		}
+		rests, err := c.rests(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rests...)
+	}
+	return out, nil
 }
 
 // walk reads a span for nothing but its damage.

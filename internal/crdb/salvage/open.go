@@ -138,7 +138,7 @@ func (c *Cluster) chart(ctx context.Context, sources []*ranges.Source) (err erro
 
 // source is a store as the survey reads it.
 func source(s *store.Store) *ranges.Source {
-	return &ranges.Source{Name: s.Name(), View: s.View(), Damage: s.Damage(), ReadFile: s.ReadFile}
+	return &ranges.Source{Name: s.Name(), View: s.View(), Damage: s.Damage(), ReadFile: s.ReadFile, Appended: s.Appended()}
 }
 
 // sameCluster refuses stores of two clusters, and a store that is given twice.

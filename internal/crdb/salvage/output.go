@@ -15,7 +15,7 @@ import (
 // sequences reads the values of the sequences.
 func (c *Cluster) sequences(rep *Report) error {
 	for _, t := range c.Catalog.Tables {
-		if t.Sequence == nil || t.Sequence.Virtual || t.State != catalog.Public || t.System() {
+		if !givesOut(t) {
 			continue
 		}
 		one := Sequence{Name: FullName(t)}
@@ -46,6 +46,11 @@ func (c *Cluster) sequences(rep *Report) error {
 		rep.Sequences = append(rep.Sequences, one)
 	}
 	return nil
+}
+
+// givesOut says whether a table is a sequence that keeps the last value it gave out.
+func givesOut(t *catalog.Table) bool {
+	return t.Sequence != nil && !t.Sequence.Virtual && t.State == catalog.Public && !t.System()
 }
 
 // writeSchema writes schema.sql, which PostgreSQL and CockroachDB take, and

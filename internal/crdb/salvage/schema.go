@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/evac-io/evac/internal/crdb/catalog"
 	"github.com/evac-io/evac/internal/crdb/enc"
@@ -85,7 +86,9 @@ func (c *Cluster) tenants(ctx context.Context) ([]uint64, error) {
 // each calls f with the key and value of each pair of a span, anew after begin
 // whenever damage makes it read again.
 func (c *Cluster) each(ctx context.Context, span keys.Span, begin func(), f func(it *mvcc.Iter)) error {
-	c.read = append(c.read, span)
+	if !slices.ContainsFunc(c.read, func(s keys.Span) bool { return s.String() == span.String() }) {
+		c.read = append(c.read, span)
+	}
 	for {
 		begin()
 		it := c.Reader().Iter(span)

@@ -53,6 +53,7 @@ type Store struct {
 	cache    *tableCache
 	damage   []engine.Damage
 	replayed uint64 // the highest sequence number out of the logs
+	appended map[uint64]uint64
 
 	otherLogs int // directories of logs beside the store's own
 }
@@ -60,7 +61,7 @@ type Store struct {
 // Open reads what is needed to know the store: its MANIFEST and its live logs,
 // no table. It writes nothing into the directory, and takes no lock.
 func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
-	s := &Store{name: opt.Name, fs: opt.FS}
+	s := &Store{name: opt.Name, fs: opt.FS, appended: map[uint64]uint64{}}
 	if s.name == "" {
 		s.name = dir
 	}

@@ -1,13 +1,16 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 
 	"github.com/evac-io/evac/internal/crdb/engine"
 	"github.com/evac-io/evac/internal/crdb/keys"
+	"github.com/evac-io/evac/internal/crdb/sst"
 )
 
 // WAL says what was read of one log.
@@ -52,15 +55,21 @@ func (s *Store) before() uint64 {
 	return math.MaxUint64 - 1
 }
 
-// expect notes writes that are in no log although a higher sequence number than
-// the last one that was read says that they were made. A table that is added
+// between is the first sequence number behind one that is in no log although the
+// next one there is a higher one; that one if there is none. A table that is added
 // takes a number as well.
-func (s *Store) expect(last, next uint64, where string) {
+func (s *Store) between(last, next uint64) uint64 {
 	seq := last + 1
 	for seq < next && s.version.ingested[seq] {
 		seq++
 	}
-	if seq < next {
+	return seq
+}
+
+// expect notes writes that are in no log although a higher sequence number than
+// the last one that was read says that they were made.
+func (s *Store) expect(last, next uint64, where string) {
+	if seq := s.between(last, next); seq < next {
 		s.loseLog(where, gap{offset: -1, size: -1, why: fmt.Sprintf("up to %d writes before number %d are in no log", next-seq, next)}, false)
 	}
 }
@@ -76,10 +85,15 @@ func (s *Store) replayLog(f logFile, newest, goesOn bool) (WAL, error) {
 	}
 	defer file.Close()
 	l := newLogReader(file, file.Size(), f.number)
-	for {
+	for named := 0; ; {
 		record, offset, ok := l.next()
+		for ; named < len(l.gaps); named++ { // before what was written behind them
+			if g := l.gaps[named]; !g.tail || !goesOn {
+				s.loseLog(f.Name, g, newest)
+			}
+		}
 		if !ok {
-			break
+			return w, nil
 		}
 		b, err := readBatch(record)
 		if err != nil {
@@ -93,12 +107,6 @@ func (s *Store) replayLog(f logFile, newest, goesOn bool) (WAL, error) {
 			s.loseLog(f.Name, gap{offset: offset, size: int64(len(record)), why: b.err.Error()}, newest)
 		}
 	}
-	for _, g := range l.gaps {
-		if !g.tail || !goesOn {
-			s.loseLog(f.Name, g, newest)
-		}
-	}
-	return w, nil
 }
 
 // replayBatch takes a batch. One that came before, as a log's next segment
@@ -111,12 +119,15 @@ func (s *Store) replayBatch(b *batch, w *WAL) error {
 	if w.First == 0 && b.count > 0 {
 		w.First = first
 		s.expect(s.before(), first, w.File)
+	} else if s.between(s.replayed, first) < first {
+		clear(s.appended) // perhaps a table whose adding the MANIFEST has forgotten, perhaps a loss
 	}
 	for b.next() {
 		if b.kind == ingest {
 			s.ingest(b)
 			continue
 		}
+		s.append(b.kind, b.key)
 		err := s.mem.add(b.kind, b.seq, b.key, b.value)
 		if errors.Is(err, errBatch) {
 			b.err = err
@@ -141,9 +152,33 @@ func (s *Store) ingest(b *batch) {
 	s.addTable(TableMeta{Number: n, Backing: n, Level: noLevel, Size: s.dir.tables[n].Size, SmallestSeq: b.seq, LargestSeq: b.seq, RangeKeys: true})
 }
 
+// append notes that an entry was appended to the Raft log of a range.
+func (s *Store) append(kind sst.Kind, key []byte) {
+	if kind != sst.Set || !bytes.HasPrefix(key, rangeIDKeys) {
+		return
+	}
+	k, ok := keys.ParseRangeID(userOf(key))
+	if ok && !k.Replicated && k.Suffix == keys.RaftLog && len(k.Detail) == 8 {
+		s.appended[k.RangeID] = binary.BigEndian.Uint64(k.Detail)
+	}
+}
+
+// rangeIDKeys is what all keys by range ID begin with.
+var rangeIDKeys = []byte("\x01i")
+
+// Appended is where the Raft logs of ranges end for certain: the index of the last
+// entry of each one that was appended behind everything that the write-ahead logs
+// lost. A Raft log ends with what was appended to it last: what else of it the
+// damage took lies before that. Of a range that is not in it, the damage may
+// have taken the end.
+func (s *Store) Appended() map[uint64]uint64 { return s.appended }
+
 // loseLog notes a stretch of a log that cannot be read. Which keys it held
-// nobody knows.
+// nobody knows; the end of any range's Raft log may be among them.
 func (s *Store) loseLog(file string, g gap, newest bool) {
+	if !g.torn || !newest {
+		clear(s.appended)
+	}
 	s.damage = append(s.damage, engine.Damage{
 		Store: s.name, File: file, Offset: g.offset, Size: g.size, Span: keys.Span{}, Torn: g.torn && newest,
 		Why: g.why + "; which keys were written there is not known",
