@@ -225,31 +225,66 @@ func (c *csvRows) places(columns []string) ([]int, error) {
 	return order, nil
 }
 
+// rowReader gives the rows of a file as a COPY takes them.
+type rowReader struct {
+	rows *csvRows
+	// row appends the row that was read.
+	row func(dst []byte) ([]byte, error)
+	// begin stands before the rows, end behind them.
+	begin, end []byte
+	buf        []byte
+	at         int
+	err        error // that ended it, or io.EOF
+}
+
 // textReader gives some columns of a file as COPY's text form.
-type textReader struct {
-	rows  *csvRows
-	order []int
-	buf   []byte
-	at    int
+func textReader(rows *csvRows, order []int) *rowReader {
+	return &rowReader{rows: rows, row: func(dst []byte) ([]byte, error) { return append(rows.appendText(dst, order), '\n'), nil }}
+}
+
+// lineReader gives the records as they stand in the file, without its header.
+func lineReader(rows *csvRows) *rowReader {
+	return &rowReader{rows: rows, row: func(dst []byte) ([]byte, error) { return append(append(dst, rows.line...), '\n'), nil }}
+}
+
+// summed lets each row be added up as well.
+func (r *rowReader) summed(s *rowSummer) {
+	row := r.row
+	r.row = func(dst []byte) ([]byte, error) {
+		if err := s.add(); err != nil {
+			return dst, err
+		}
+		return row(dst)
+	}
 }
 
 // Read implements io.Reader.
-func (r *textReader) Read(p []byte) (int, error) {
+func (r *rowReader) Read(p []byte) (int, error) {
 	if r.at == len(r.buf) {
-		r.buf, r.at = r.buf[:0], 0
-		for len(r.buf) < relayBytes {
-			if err := r.rows.next(); errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				return 0, err
-			}
-			r.buf = append(r.rows.appendText(r.buf, r.order), '\n')
+		if r.err != nil {
+			return 0, r.err
 		}
-		if len(r.buf) == 0 {
-			return 0, io.EOF
+		if r.fill(); r.err != nil && !errors.Is(r.err, io.EOF) {
+			return 0, r.err
 		}
 	}
 	n := copy(p, r.buf[r.at:])
 	r.at += n
+	if n == 0 {
+		return 0, r.err
+	}
 	return n, nil
+}
+
+// fill gathers rows.
+func (r *rowReader) fill() {
+	r.buf, r.at = append(r.buf[:0], r.begin...), 0
+	r.begin = nil
+	for len(r.buf) < relayBytes && r.err == nil {
+		if r.err = r.rows.next(); r.err == nil {
+			r.buf, r.err = r.row(r.buf)
+		} else if errors.Is(r.err, io.EOF) {
+			r.buf = append(r.buf, r.end...)
+		}
+	}
 }

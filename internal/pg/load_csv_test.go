@@ -21,7 +21,7 @@ func textOf(path, null string) (header []string, rows string, err error) {
 	order, err := c.places(c.header)
 	if err == nil {
 		var text []byte
-		text, err = io.ReadAll(&textReader{rows: c, order: order})
+		text, err = io.ReadAll(textReader(c, order))
 		rows = string(text)
 	}
 	return c.header, rows, errors.Join(err, c.close())

@@ -59,6 +59,16 @@ func (p LoadPlan) Bytes() (n int64) {
 	return n
 }
 
+// table finds a table; one of which there are no files has none.
+func (p LoadPlan) table(at [2]string) LoadTable {
+	for _, t := range p.Tables {
+		if t.Schema == at[0] && t.Name == at[1] {
+			return t
+		}
+	}
+	return LoadTable{Schema: at[0], Name: at[1]}
+}
+
 // fingerprint tells folders apart that do not hold the same: by their schema
 // and by the names and sizes of their files.
 func (p LoadPlan) fingerprint() string {

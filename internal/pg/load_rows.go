@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/evac-io/evac/internal/fault"
@@ -260,93 +256,4 @@ func (l *loader) makeRest(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// loadPart loads one file and enters it in the ledger, in one transaction. Rows
-// that the server rejects are put aside, see sieve.
-func (l *loader) loadPart(ctx context.Context, conn *pgx.Conn, c chunk) error {
-	l.Progress.Note(c.Filter)
-	m := meter{to: l.Progress, weight: c.Weight}
-	err := l.enter(ctx, conn, c, func(freeze bool) (amount, error) {
-		return l.copyPart(ctx, conn, c, freeze, m.moved)
-	})
-	if rejectsRow(err) {
-		err = l.enter(ctx, conn, c, func(bool) (amount, error) { return l.siftPart(ctx, conn, c) })
-	}
-	if err != nil {
-		return fmt.Errorf("load %q: %w", c.Filter, whereOf(err))
-	}
-	m.done()
-	return nil
-}
-
-// enter loads a file by copy, together with its line in the ledger.
-func (l *loader) enter(ctx context.Context, conn *pgx.Conn, c chunk, copy func(freeze bool) (amount, error)) error {
-	return pgx.BeginFunc(ctx, conn, func(pgx.Tx) error {
-		freeze, err := c.emptied(ctx, conn)
-		if err != nil {
-			return err
-		}
-		sum, err := copy(freeze)
-		if err != nil {
-			return err
-		}
-		return chunkDone(ctx, conn, c, sum)
-	})
-}
-
-// whereOf adds the line and column that a COPY was at.
-func whereOf(err error) error {
-	var server *pgconn.PgError
-	if errors.As(err, &server) && server.Where != "" {
-		where, _, _ := strings.Cut(server.Where, ", column ")
-		return fmt.Errorf("%w, at %s", err, where)
-	}
-	return err
-}
-
-// copyPart copies a file into its table.
-func (l *loader) copyPart(ctx context.Context, conn *pgx.Conn, c chunk, freeze bool, moved func(int64)) (sum amount, err error) {
-	rows, err := openCSV(filepath.Join(l.plan.Dir, c.Filter), l.plan.Null)
-	if err != nil {
-		return sum, err
-	}
-	defer func() { err = errors.Join(err, rows.close()) }()
-	if err := forgetRejected(l.plan.Dir, c.Filter); err != nil {
-		return sum, err
-	}
-	var options []string
-	if freeze {
-		options = append(options, "freeze")
-	}
-	in := counted{moved: func(n int64) { sum.bytes += n; moved(n) }}
-	if slices.Equal(c.Columns, rows.header) {
-		if _, err := rows.file.Seek(0, io.SeekStart); err != nil {
-			return sum, err
-		}
-		in.from, options = rows.file, append(options, "format csv", "header", "null "+Literal(l.plan.Null))
-	} else { // a server takes all columns of a file or none
-		order, err := rows.places(c.Columns)
-		if err != nil {
-			return sum, err
-		}
-		in.from, options = &textReader{rows: rows, order: order}, append(options, "format text")
-	}
-	sql := "copy " + Quote(c.Schema, c.Table) + parens(c.columnList()) + " from stdin (" + strings.Join(options, ", ") + ")"
-	tag, err := conn.PgConn().CopyFrom(ctx, &in, sql)
-	sum.rows = tag.RowsAffected()
-	return sum, err
-}
-
-// counted tells how much was read.
-type counted struct {
-	from  io.Reader
-	moved func(int64)
-}
-
-// Read implements io.Reader.
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.from.Read(p)
-	c.moved(int64(n))
-	return n, err
 }

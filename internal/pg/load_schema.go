@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,14 @@ type loadTarget struct {
 	Columns, Generated, Numeric, Key []string
 	Types                            []uint32 // of all columns, as OIDs
 	lock                             uint32   // its OID
+}
+
+// typeOf is the OID of a column's type, 0 if there is no such column.
+func (t *loadTarget) typeOf(column string) uint32 {
+	if i := slices.Index(t.Columns, column); i >= 0 {
+		return t.Types[i]
+	}
+	return 0
 }
 
 // loadTables reads the target's tables, or only one.

@@ -61,6 +61,7 @@ type loadVerifier struct {
 
 	mu     sync.Mutex
 	result VerifyLoadResult
+	summed map[string]*sums // of files that were summed up as they were loaded
 }
 
 func newLoadVerifier(plan LoadPlan, o VerifyLoadOptions) *loadVerifier {
@@ -68,7 +69,7 @@ func newLoadVerifier(plan LoadPlan, o VerifyLoadOptions) *loadVerifier {
 	if o.Memory == 0 {
 		o.Memory = defaultVerifyMemory
 	}
-	return &loadVerifier{VerifyLoadOptions: o, plan: plan, seeds: newSeeds()}
+	return &loadVerifier{VerifyLoadOptions: o, plan: plan, seeds: newSeeds(), summed: map[string]*sums{}}
 }
 
 // VerifyLoad compares every row of a loaded database with the files, and the
@@ -117,11 +118,9 @@ func (v *loadVerifier) table(ctx context.Context, conn *pgx.Conn, at [2]string) 
 	if t == nil {
 		return false, fault.New(fault.Different, fmt.Sprintf("table %s is gone from the target", Quote(at[:]...)), "")
 	}
-	files := LoadTable{Schema: at[0], Name: at[1], Columns: t.Columns}
-	for _, f := range v.plan.Tables {
-		if f.Schema == at[0] && f.Name == at[1] {
-			files = f
-		}
+	files := v.plan.table(at)
+	if len(files.Parts) == 0 {
+		files.Columns = t.Columns
 	}
 	return v.compare(ctx, conn, newLoadPair(files, t))
 }
@@ -196,34 +195,33 @@ func (v *loadVerifier) compare(ctx context.Context, conn *pgx.Conn, p *loadPair)
 }
 
 func (v *loadVerifier) compareTable(ctx context.Context, conn *pgx.Conn, p *loadPair) (equal bool, err error) {
-	p.hasher = v.seeds.hasher(p.bytes(), nil)
-	files, target := p.hasher.newSums(v.Read), p.hasher.newSums(v.Read)
+	files, target := v.wholeSums(), v.wholeSums()
 	var rejected int64
 	group, both := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		rejected, err = v.readFiles(both, p, files)
 		return err
 	})
-	group.Go(func() error { return v.readTable(both, conn, p, p.files.String(), target) })
+	group.Go(func() error { return v.readTable(both, conn, p, p.files.Columns, p.files.String(), target) })
 	if err := group.Wait(); err != nil {
 		return false, err
 	}
 	files.say()
 	target.say()
-	at, weight := files.differ(target)
-	if at != nil && len(p.files.Parts) > 0 {
-		files = p.hasher.newSums(v.Read)
-		if err := v.readStaged(ctx, conn, p, files); err != nil {
+	equal = files.same(target)
+	if !equal && len(p.files.Parts) > 0 {
+		files = v.wholeSums()
+		if err := v.readStaged(ctx, conn, p, p.files.Columns, files); err != nil {
 			return false, err
 		}
 		files.say()
-		at, weight = files.differ(target)
+		equal = files.same(target)
 	}
 	v.count(files.rows, rejected)
-	if at == nil {
+	if equal {
 		return true, nil
 	}
-	return false, v.name(ctx, conn, p, v.fitting(files, target, at, weight))
+	return false, v.name(ctx, conn, p)
 }
 
 func (v *loadVerifier) count(rows, rejected int64) {
@@ -256,18 +254,31 @@ func (v *loadVerifier) fitting(files, target *sums, at []bool, weight int64) []b
 	return chosen
 }
 
-// name reads the rows of some buckets again and tells of those that differ.
-func (v *loadVerifier) name(ctx context.Context, conn *pgx.Conn, p *loadPair, at []bool) error {
-	files := &chosen{hasher: p.hasher, keys: p.keys, at: at}
-	target := &chosen{hasher: p.hasher, keys: p.keys, at: at}
-	if err := v.readStaged(ctx, conn, p, files); err != nil {
+// name tells of the rows that differ: sums of buckets say where they are, and those
+// are read again.
+func (v *loadVerifier) name(ctx context.Context, conn *pgx.Conn, p *loadPair) error {
+	p.hasher = v.seeds.hasher(p.bytes(), nil)
+	quiet := func(int64) {}
+	files, target := p.hasher.newSums(quiet), p.hasher.newSums(quiet)
+	if err := v.readBoth(ctx, conn, p, files, target); err != nil {
 		return err
 	}
-	if err := v.readTable(ctx, conn, p, p.files.String(), target); err != nil {
+	at, weight := files.differ(target)
+	at = v.fitting(files, target, at, weight)
+	ours, theirs := &chosen{hasher: p.hasher, keys: p.keys, at: at}, &chosen{hasher: p.hasher, keys: p.keys, at: at}
+	if err := v.readBoth(ctx, conn, p, ours, theirs); err != nil {
 		return err
 	}
 	compare := func(a, b []byte) int { return compareKeys(a, b, p.keys) }
-	return mergeRows(files.sorted(), target.sorted(), compare, func(source, target []byte) { v.tell(p, source, target) })
+	return mergeRows(ours.sorted(), theirs.sorted(), compare, func(source, target []byte) { v.tell(p, source, target) })
+}
+
+// readBoth hands the rows of both sides over in the server's text, the key first.
+func (v *loadVerifier) readBoth(ctx context.Context, conn *pgx.Conn, p *loadPair, files, target taker) error {
+	if err := v.readStaged(ctx, conn, p, p.columns, files); err != nil {
+		return err
+	}
+	return v.readTable(ctx, conn, p, p.columns, p.files.String(), target)
 }
 
 // tell counts a difference, and keeps it if there is room.
@@ -291,49 +302,6 @@ func (v *loadVerifier) tell(p *loadPair, source, target []byte) {
 	}
 }
 
-// readFiles hands the rows of the files over, in PostgreSQL's own text as far as
-// evac knows it. Those that the
-// server did not take are counted only.
-func (v *loadVerifier) readFiles(ctx context.Context, p *loadPair, rows taker) (rejected int64, err error) {
-	for _, part := range p.files.Parts {
-		n, err := v.readPart(ctx, part, p, rows)
-		if err != nil {
-			return 0, fmt.Errorf("read %q: %w", part.Path, err)
-		}
-		rejected += n
-	}
-	return rejected, nil
-}
-
-func (v *loadVerifier) readPart(ctx context.Context, part LoadPart, p *loadPair, rows taker) (rejected int64, err error) {
-	c, err := v.openPart(part)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, c.close()) }()
-	order, err := c.places(p.columns)
-	if err != nil {
-		return 0, err
-	}
-	forms := make([]valueForm, len(p.columns))
-	for i, name := range p.columns {
-		forms[i] = valueForms(p.table.Types[slices.Index(p.table.Columns, name)])
-	}
-	var text []byte
-	for ctx.Err() == nil {
-		if err := c.next(); errors.Is(err, io.EOF) {
-			return int64(len(c.skip)), nil
-		} else if err != nil {
-			return 0, err
-		}
-		text = c.appendOwn(text[:0], order, forms)
-		if err := rows.take(text, false); err != nil {
-			return 0, err
-		}
-	}
-	return 0, context.Cause(ctx)
-}
-
 // openPart opens a file without the rows that the server did not take.
 func (v *loadVerifier) openPart(part LoadPart) (*csvRows, error) {
 	c, err := openCSV(filepath.Join(v.plan.Dir, part.Path), v.plan.Null)
@@ -347,9 +315,9 @@ func (v *loadVerifier) openPart(part LoadPart) (*csvRows, error) {
 }
 
 // readTable hands the rows of a table over in the server's text.
-func (v *loadVerifier) readTable(ctx context.Context, conn *pgx.Conn, p *loadPair, from string, rows taker) error {
-	each := make([]string, len(p.columns))
-	for i, c := range p.columns {
+func (v *loadVerifier) readTable(ctx context.Context, conn *pgx.Conn, p *loadPair, columns []string, from string, rows taker) error {
+	each := make([]string, len(columns))
+	for i, c := range columns {
 		each[i] = Quote(c)
 		if p.trims && slices.Contains(p.table.Numeric, c) { // how many zeros a sum or a quotient has is the server's own
 			each[i] = "trim_scale(" + each[i] + ")"
@@ -363,16 +331,16 @@ const stage = "pg_temp.evac_stage"
 
 // readStaged hands the rows of the files over in the server's text of them: each
 // goes through a temporary table of the same types.
-func (v *loadVerifier) readStaged(ctx context.Context, conn *pgx.Conn, p *loadPair, rows taker) error {
+func (v *loadVerifier) readStaged(ctx context.Context, conn *pgx.Conn, p *loadPair, columns []string, rows taker) error {
 	for _, part := range p.files.Parts {
-		if err := v.readStagedPart(ctx, conn, p, part, rows); err != nil {
+		if err := v.readStagedPart(ctx, conn, p, part, columns, rows); err != nil {
 			return fmt.Errorf("read %q through the target: %w", part.Path, whereOf(err))
 		}
 	}
 	return nil
 }
 
-func (v *loadVerifier) readStagedPart(ctx context.Context, conn *pgx.Conn, p *loadPair, part LoadPart, rows taker) (err error) {
+func (v *loadVerifier) readStagedPart(ctx context.Context, conn *pgx.Conn, p *loadPair, part LoadPart, columns []string, rows taker) (err error) {
 	if err := run(ctx, conn, "create temporary table evac_stage (like "+p.files.String()+")"); err != nil {
 		return err
 	}
@@ -386,10 +354,10 @@ func (v *loadVerifier) readStagedPart(ctx context.Context, conn *pgx.Conn, p *lo
 		return err
 	}
 	list := chunk{Columns: c.header}.columnList()
-	if _, err := conn.PgConn().CopyFrom(ctx, &textReader{rows: c, order: order}, "copy "+stage+parens(list)+" from stdin"); err != nil {
+	if _, err := conn.PgConn().CopyFrom(ctx, textReader(c, order), "copy "+stage+parens(list)+" from stdin"); err != nil {
 		return err
 	}
-	if err := v.readTable(ctx, conn, p, stage, rows); err != nil {
+	if err := v.readTable(ctx, conn, p, columns, stage, rows); err != nil {
 		return err
 	}
 	return run(ctx, conn, "drop table "+stage)

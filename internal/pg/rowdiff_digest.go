@@ -137,6 +137,12 @@ func (s *sums) add(o *sums) {
 	}
 }
 
+// same tells whether both are the sums of the same rows.
+func (s *sums) same(o *sums) bool {
+	at, _ := s.differ(o)
+	return at == nil
+}
+
 // differ lists the buckets that disagree (nil: none), and what their rows on
 // both sides would take in memory.
 func (s *sums) differ(o *sums) (at []bool, weight int64) {
