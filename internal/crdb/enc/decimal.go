@@ -141,7 +141,9 @@ func appendCoefficient(dst, b []byte) []byte {
 		if hi := bigEndian(b[:len(b)-8]); hi != 0 && hi < e19 {
 			quo, rem := bits.Div64(hi, bigEndian(b[len(b)-8:]), e19)
 			if quo != 0 {
-				return appendPadded(appendUint(dst, quo), rem, 19)
+				dst = append(appendUint(dst, quo), '0'+byte(rem/1e18))
+				dst = appendPair(dst, int(rem/1e16%100))
+				return appendEight(appendEight(dst, uint32(rem/1e8%1e8)), uint32(rem%1e8))
 			}
 			return appendUint(dst, rem)
 		}
@@ -150,35 +152,13 @@ func appendCoefficient(dst, b []byte) []byte {
 	return n.SetBytes(b).Append(dst, 10)
 }
 
-func bigEndian(b []byte) (v uint64) {
-	for _, c := range b {
-		v = v<<8 | uint64(c)
-	}
-	return v
-}
-
 // appendDecimal appends the text of a decimal's value encoding. Most are short
-// and without an exponent of their own: their digits are written in place, the
-// point pushed between them.
+// and have neither zeros of their own nor an exponent.
 func appendDecimal(dst, b []byte) ([]byte, bool) {
-	if len(b) >= 2 && len(b) <= 10 && (b[0] == decPosLarge || b[0] == decNegLarge) && b[1] > zeroInt && b[1] <= bigInt {
-		n := len(dst)
-		if b[0] == decNegLarge {
-			dst = append(dst, '-')
+	if len(b) >= 2 && len(b) <= 10 {
+		if out, ok := appendPlain(dst, b[0], bigEndian(b[2:]), int(b[1])-zeroInt); ok {
+			return out, true
 		}
-		v, whole := bigEndian(b[2:]), int(b[1]-zeroInt)
-		digits := digitsOf(v)
-		switch {
-		case digits == whole:
-			return appendUint(dst, v), true
-		case digits > whole:
-			dst = appendUint(append(dst, '0'), v)
-			at := len(dst) - digits
-			copy(dst[at-1:], dst[at:at+whole])
-			dst[at-1+whole] = '.'
-			return dst, true
-		}
-		dst = dst[:n]
 	}
 	var buf [40]byte
 	d, ok := decimalOfValue(b, buf[:])
@@ -186,6 +166,38 @@ func appendDecimal(dst, b []byte) ([]byte, bool) {
 		return dst, false
 	}
 	return d.appendText(dst), true
+}
+
+// appendPlain appends a decimal by its marker, its coefficient and how many digits
+// stand before the point, if it is one that is shown so.
+func appendPlain(dst []byte, marker byte, coefficient uint64, whole int) ([]byte, bool) {
+	if marker != decPosLarge && marker != decNegLarge || whole <= 0 || whole > smallInt {
+		return dst, false
+	}
+	n := len(dst)
+	dst = room(dst, 24)
+	dst[n] = '-'
+	n += one(marker == decNegLarge)
+	if coefficient >= 1e8 {
+		dst = appendUint(dst[:n], coefficient)
+		digits := len(dst) - n
+		if digits > whole {
+			dst = append(dst, 0)
+			copy(dst[n+whole+1:], dst[n+whole:])
+			dst[n+whole] = '.'
+		}
+		return dst, digits >= whole
+	}
+	w := eight(uint32(coefficient))
+	digits := 8 - unused(w)
+	w = (w | zeros) >> (64 - 8*digits)
+	putWord(dst[n:], w)
+	if digits > whole {
+		dst[n+whole] = '.'
+		putWord(dst[n+whole+1:], w>>(8*whole))
+		n++
+	}
+	return dst[:n+digits], digits >= whole
 }
 
 // appendValue appends the value encoding of the decimal.

@@ -65,16 +65,16 @@ func appendUUID(dst, u []byte) ([]byte, bool) {
 	if len(u) != 16 {
 		return dst, false
 	}
-	dst = append(dst, "00000000-0000-0000-0000-000000000000"...)
-	b := dst[len(dst)-36:]
-	var tail [16]byte
-	putHex(b, binary.BigEndian.Uint32(u))
-	putHex(tail[:], binary.BigEndian.Uint32(u[4:]))
-	putHex(tail[8:], binary.BigEndian.Uint32(u[8:]))
-	copy(b[9:13], tail[:])
-	copy(b[14:18], tail[4:])
-	copy(b[19:23], tail[8:])
-	copy(b[24:28], tail[12:])
-	putHex(b[28:], binary.BigEndian.Uint32(u[12:]))
+	n := len(dst)
+	dst = room(dst, 36)
+	b := (*[36]byte)(dst[n:])
+	second, third := hexOf(binary.BigEndian.Uint32(u[4:])), hexOf(binary.BigEndian.Uint32(u[8:]))
+	putWord(b[0:], hexOf(binary.BigEndian.Uint32(u)))
+	putWord(b[9:], second)
+	putWord(b[14:], second>>32)
+	putWord(b[19:], third)
+	putWord(b[24:], third>>32)
+	putWord(b[28:], hexOf(binary.BigEndian.Uint32(u[12:])))
+	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
 	return dst, true
 }

@@ -1,6 +1,9 @@
 package enc
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // The bounds of the ordered integers: one byte up to smallInt, else the number
 // of bytes that follow, counted from zeroInt downwards for negative ones.
@@ -154,21 +157,31 @@ func counted(b []byte) (data, rest []byte, ok bool) {
 }
 
 // uvarint reads encoding/binary's unsigned varint: seven bits a byte, the lowest
-// first. The library's own returns a length that has to be looked at each time.
+// first.
 func uvarint(b []byte) (v uint64, rest []byte, ok bool) {
-	for i, c := range b {
-		if i == 9 && c > 1 {
-			break
+	w := word(b)
+	if stops := ^w & highs; stops != 0 {
+		n := bits.TrailingZeros64(stops)/8 + 1
+		if n > len(b) {
+			return 0, nil, false
 		}
-		v |= uint64(c&0x7f) << (7 * i)
-		if c < 0x80 {
-			return v, b[i+1:], true
-		}
-		if i == 9 {
-			break
-		}
+		return sevens(w & (1<<(8*n) - 1)), b[n:], true
 	}
-	return 0, nil, false
+	if len(b) < 9 || b[8] >= 0x80 && (len(b) < 10 || b[9] > 1) {
+		return 0, nil, false
+	}
+	v = sevens(w) | uint64(b[8]&0x7f)<<56
+	if b[8] < 0x80 {
+		return v, b[9:], true
+	}
+	return v | uint64(b[9])<<63, b[10:], true
+}
+
+// sevens is the low seven bits of each byte of a word behind each other.
+func sevens(w uint64) uint64 {
+	w = w&0x007f007f007f007f | w&0x7f007f007f007f00>>1
+	w = w&0x00003fff00003fff | w&0x3fff00003fff0000>>2
+	return w&0x0fffffff | w&0x0fffffff00000000>>4
 }
 
 // varint reads encoding/binary's signed varint, in zig-zag.
@@ -178,6 +191,16 @@ func varint(b []byte) (v int64, rest []byte, ok bool) {
 	}
 	u, rest, ok := uvarint(b)
 	return int64(u>>1) ^ -int64(u&1), rest, ok
+}
+
+// fiveBytes reads a varint of five bytes.
+func fiveBytes(b []byte) (v int64, ok bool) {
+	if len(b) < 5 || b[4] >= 0x80 {
+		return 0, false
+	}
+	w := binary.LittleEndian.Uint32(b)
+	u := uint64(w&0x7f|w>>1&0x3f80|w>>2&0x1fc000|w>>3&0xfe00000) | uint64(b[4])<<28
+	return int64(u>>1) ^ -int64(u&1), w&0x80808080 == 0x80808080
 }
 
 // either is yes or no, as the condition says: most markers come in pairs.

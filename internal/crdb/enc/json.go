@@ -95,84 +95,178 @@ func jsonMembers(n int, all jsonEntries) (keys, values jsonEntries, ok bool) {
 	return keys, values, true
 }
 
-// appendJSON appends a document as PostgreSQL shows a jsonb: a blank behind
-// each colon and comma. Numbers keep their sign and scale. Every quote is written
-// twice where the document is to stand between quotes itself.
-func appendJSON(dst, b []byte, double bool, depth int) ([]byte, bool) {
-	tag, n, members, ok := jsonContainerOf(b)
-	if !ok || depth > maxDepth {
-		return dst, false
-	}
-	if tag == jsonObjectTag {
-		return appendJSONObject(dst, n, members, double, depth)
-	}
-	if tag == jsonArrayTag {
-		dst = append(dst, '[')
-	}
-	for i := range n {
-		if i > 0 {
-			dst = append(dst, ',', ' ')
-		}
-		kind, data, ok := members.next()
-		if !ok {
-			return dst, false
-		}
-		if dst, ok = appendJSONValue(dst, kind, data, double, depth); !ok {
-			return dst, false
-		}
-	}
-	if tag == jsonArrayTag {
-		dst = append(dst, ']')
-	}
-	return dst, true
+// jsonQuotes is how quotes are written, and the words in which they stand before
+// and behind keys.
+type jsonQuotes struct {
+	n               int // bytes of a quote
+	open, next, end uint64
 }
 
-func appendJSONObject(dst []byte, n int, members jsonEntries, double bool, depth int) ([]byte, bool) {
-	keys, values, ok := jsonMembers(n, members)
-	if !ok {
+// The quotes of a document by itself, and of one that stands between quotes.
+var (
+	jsonPlain   = jsonQuotes{1, '"', ',' | ' '<<8 | '"'<<16, '"' | ':'<<8 | ' '<<16}
+	jsonDoubled = jsonQuotes{2, '"' | '"'<<8, ',' | ' '<<8 | '"'<<16 | '"'<<24, '"' | '"'<<8 | ':'<<16 | ' '<<24}
+)
+
+// appendJSON appends a document as PostgreSQL shows a jsonb: a blank behind
+// each colon and comma. Numbers keep their sign and scale.
+func appendJSON(dst, b []byte, q *jsonQuotes, depth int) ([]byte, bool) {
+	if len(b) < 4 || depth > maxDepth {
+		return dst, false
+	}
+	header := binary.BigEndian.Uint32(b)
+	n := int(header & jsonCountMask)
+	switch header &^ jsonCountMask {
+	case jsonObjectTag:
+		return appendJSONObject(dst, b, n, q, depth)
+	case jsonArrayTag:
+		dst, ok := appendJSONArray(append(dst, '['), b, n, q, depth)
+		return append(dst, ']'), ok
+	case jsonScalarTag:
+		return appendJSONArray(dst, b, 1, q, depth)
+	}
+	return dst, false
+}
+
+// appendJSONObject appends an object of n members: behind the header stand the
+// entries of the keys, those of the values, all keys, and all values. A document
+// is mostly short keys, numbers and strings; so these take no further calls than
+// they must.
+func appendJSONObject(dst, b []byte, n int, q *jsonQuotes, depth int) ([]byte, bool) {
+	values := 4 + 4*n
+	data := values + 4*n
+	if data > len(b) {
+		return dst, false
+	}
+	key, value := data, data
+	for at := 4; at < values; at += 4 {
+		_, value = jsonMember(b, at, data, value)
+	}
+	if value > len(b) {
 		return dst, false
 	}
 	dst = append(dst, '{')
-	for i := range n {
-		if i > 0 {
-			dst = append(dst, ',', ' ')
-		}
-		kind, key, ok := keys.next()
-		if !ok || kind != jsonString {
+	before, gap := q.open, q.n
+	for at := 4; at < values; at += 4 {
+		kind, end := jsonMember(b, at, data, key)
+		size := end - key
+		if kind != jsonString || uint(size) > uint(len(b)-key) {
 			return dst, false
 		}
-		dst = append(appendJSONString(dst, key, double), ':', ' ')
-		kind, data, ok := values.next()
+		if w := lastBytes(b, end, size); size <= 8 && (w|specialJSON(w)&lowBytes(size))&highs == 0 {
+			n := len(dst)
+			dst = room(dst, 24)
+			to := (*[24]byte)(dst[n:])
+			putWord(to[:], before)
+			putWord(to[gap:], w)
+			putWord(to[gap+size:], q.end)
+			dst = dst[:n+gap+size+q.n+2]
+		} else {
+			if gap > q.n {
+				dst = append(dst, ',', ' ')
+			}
+			dst = append(appendJSONString(dst, b, key, end, q.n), ':', ' ')
+		}
+		before, gap, key = q.next, q.n+2, end
+
+		var ok bool
+		kind, end = jsonMember(b, at+4*n, data, value)
+		if uint(end-value) > uint(len(b)-value) {
+			return dst, false
+		}
+		switch kind {
+		case jsonString:
+			dst, ok = appendJSONString(dst, b, value, end, q.n), true
+		case jsonNumber:
+			dst, ok = appendJSONNumber(dst, b, value, end)
+		default:
+			dst, ok = appendJSONValue(dst, kind, b, value, end, q, depth)
+		}
 		if !ok {
 			return dst, false
 		}
-		if dst, ok = appendJSONValue(dst, kind, data, double, depth); !ok {
-			return dst, false
-		}
+		value = end
 	}
 	return append(dst, '}'), true
 }
 
-func appendJSONValue(dst []byte, kind uint32, data []byte, double bool, depth int) ([]byte, bool) {
+// appendJSONArray appends the n members of an array, or the one of a scalar.
+func appendJSONArray(dst, b []byte, n int, q *jsonQuotes, depth int) ([]byte, bool) {
+	data := 4 + 4*n
+	if data > len(b) {
+		return dst, false
+	}
+	from := data
+	for at := 4; at < data; at += 4 {
+		if at > 4 {
+			dst = append(dst, ',', ' ')
+		}
+		kind, end := jsonMember(b, at, data, from)
+		if uint(end-from) > uint(len(b)-from) {
+			return dst, false
+		}
+		var ok bool
+		if dst, ok = appendJSONValue(dst, kind, b, from, end, q, depth); !ok {
+			return dst, false
+		}
+		from = end
+	}
+	return dst, true
+}
+
+// jsonMember is what the entry at a place of a container says of a member that
+// begins at from: its type and where it ends.
+func jsonMember(b []byte, at, data, from int) (kind uint32, end int) {
+	entry := binary.BigEndian.Uint32(b[at:])
+	if entry&jsonOffsetFlag != 0 {
+		from = data
+	}
+	return entry & jsonTypeMask, from + int(entry&jsonSizeMask)
+}
+
+// lastBytes is the n bytes, at most eight, before the end of something that a
+// container has: its header and an entry are as long, so that there always are so
+// many.
+func lastBytes(b []byte, end, n int) uint64 {
+	return binary.LittleEndian.Uint64(b[end-8:]) >> uint(64-8*n)
+}
+
+// lowBytes is a word in which n bytes are set.
+func lowBytes(n int) uint64 { return 1<<uint(8*n) - 1 }
+
+// appendJSONValue appends a member of a container.
+func appendJSONValue(dst []byte, kind uint32, b []byte, from, end int, q *jsonQuotes, depth int) ([]byte, bool) {
 	switch kind {
+	case jsonString:
+		return appendJSONString(dst, b, from, end, q.n), true
+	case jsonNumber:
+		return appendJSONNumber(dst, b, from, end)
 	case jsonNull:
 		return append(dst, "null"...), true
 	case jsonFalse:
 		return append(dst, "false"...), true
 	case jsonTrue:
 		return append(dst, "true"...), true
-	case jsonString:
-		return appendJSONString(dst, data, double), true
-	case jsonNumber:
-		n, data, ok := uvarint(data)
-		if !ok || n != uint64(len(data)) {
-			return dst, false
-		}
-		return appendDecimal(dst, data)
 	case jsonContainer:
-		return appendJSON(dst, data, double, depth+1)
+		return appendJSON(dst, b[from:end], q, depth+1)
 	}
 	return dst, false
+}
+
+// appendJSONNumber appends a number of a document: a decimal's value encoding
+// behind its length.
+func appendJSONNumber(dst, b []byte, from, end int) ([]byte, bool) {
+	if n := end - from - 3; n >= 0 && n <= 8 && int(b[from]) == n+2 {
+		coefficient := binary.BigEndian.Uint64(b[end-8:]) & lowBytes(n)
+		if out, ok := appendPlain(dst, b[from+1], coefficient, int(b[from+2])-zeroInt); ok {
+			return out, true
+		}
+	}
+	n, data, ok := uvarint(b[from:end])
+	if !ok || n != uint64(len(data)) {
+		return dst, false
+	}
+	return appendDecimal(dst, data)
 }
 
 // decimalOfJSON reads a number of a document: a decimal's value encoding behind
@@ -185,22 +279,54 @@ func decimalOfJSON(data, buf []byte) (decimal, bool) {
 	return decimalOfValue(data, buf)
 }
 
-// appendJSONString appends a string between quotes. Escaped are quotes,
-// backslashes and control characters; bytes that are not UTF-8 become the
-// replacement character.
-func appendJSONString(dst, s []byte, double bool) []byte {
-	plain, ascii := plainJSON(s)
-	if !ascii && !utf8.Valid(s) {
+// appendJSONString appends the string which a container has from one place to
+// another, between quotes. Escaped are quotes, backslashes and control
+// characters; bytes that are not UTF-8 become the replacement character.
+func appendJSONString(dst, b []byte, from, end, quotes int) []byte {
+	const quote = '"' | '"'<<8
+	n, size := len(dst), end-from
+	dst = room(dst, size+16)
+	to := dst[n:]
+	binary.LittleEndian.PutUint16(to, quote)
+	to = to[quotes:]
+	var special, all uint64
+	for ; size >= 8; size -= 8 {
+		w := binary.LittleEndian.Uint64(b[end-size:])
+		special, all = special|specialJSON(w), all|w
+		putWord(to, w)
+		to = to[8:]
+	}
+	w := lastBytes(b, end, size)
+	special, all = special|specialJSON(w)&lowBytes(size), all|w
+	putWord(to, w)
+	if (special|all)&highs != 0 && (special&highs != 0 || !utf8.Valid(b[from:end])) {
+		return appendJSONEscaped(dst[:n], b[from:end], quotes)
+	}
+	binary.LittleEndian.PutUint16(to[size:], quote)
+	return dst[:n+end-from+2*quotes]
+}
+
+// specialJSON has the high bit of each byte of a word set that has to be escaped,
+// and perhaps of others behind it: taking what is looked for from each byte makes
+// those borrow that were below it. With a bit turned, a quote is the last of the
+// control characters.
+func specialJSON(w uint64) uint64 {
+	const turned = ' ' ^ '"'
+	control, slash := w^ones*turned, w^ones*'\\'
+	return ((control - ones*(' '+1)) | (slash - ones)) &^ w
+}
+
+// appendJSONEscaped appends a string which does not stand in a document as it is.
+func appendJSONEscaped(dst, s []byte, quotes int) []byte {
+	if !utf8.Valid(s) {
 		s = bytes.ToValidUTF8(s, []byte("\ufffd"))
 	}
-	dst = appendQuote(dst, double)
-	if plain {
-		return appendQuote(append(dst, s...), double)
-	}
+	const doubled = `""`
+	dst = append(dst, doubled[:quotes]...)
 	for _, c := range s {
 		switch {
 		case c == '"':
-			dst = appendQuote(append(dst, '\\'), double)
+			dst = append(append(dst, '\\'), doubled[:quotes]...)
 		case c == '\\':
 			dst = append(dst, '\\', c)
 		case c >= ' ':
@@ -216,36 +342,7 @@ func appendJSONString(dst, s []byte, double bool) []byte {
 			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
 		}
 	}
-	return appendQuote(dst, double)
-}
-
-func appendQuote(dst []byte, double bool) []byte {
-	if double {
-		return append(dst, '"', '"')
-	}
-	return append(dst, '"')
-}
-
-// plainJSON says whether a string stands in a document as it is, and whether it
-// is of ASCII only. It looks at eight bytes at a time: taking what is looked for
-// from each sets the high bit of those that were below it or the same.
-func plainJSON(s []byte) (plain, ascii bool) {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
-	var special, all uint64
-	for len(s) >= 8 {
-		w := binary.LittleEndian.Uint64(s)
-		all |= w
-		quote, slash := w^ones*'"', w^ones*'\\'
-		special |= (w-ones*' ')&^w | (quote-ones)&^quote | (slash-ones)&^slash
-		s = s[8:]
-	}
-	for _, c := range s {
-		all |= uint64(c)
-		if c < ' ' || c == '"' || c == '\\' {
-			special |= 0x80
-		}
-	}
-	return special&high == 0, all&high == 0
+	return append(dst, doubled[:quotes]...)
 }
 
 // lossyJSON says that the key of a document does not tell it from others.

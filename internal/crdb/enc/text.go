@@ -28,7 +28,7 @@ func AppendValueText(dst []byte, t *Type, typ ValueType, payload []byte) ([]byte
 // between quotes, each of its own quotes twice.
 func AppendDocumentField(dst, payload []byte) ([]byte, error) {
 	n := len(dst)
-	dst, ok := appendJSON(append(dst, '"'), payload, true, 0)
+	dst, ok := appendJSON(append(dst, '"'), payload, &jsonDoubled, 0)
 	if !ok {
 		return dst[:n], damaged("document")
 	}
@@ -57,6 +57,15 @@ func appendText(dst []byte, t *Type, typ ValueType, payload []byte, depth int) (
 		return dst[:n], mismatch(t, typ)
 	}
 	return dst, nil
+}
+
+// appendIntValue appends an integer.
+func appendIntValue(dst, payload []byte) ([]byte, bool) {
+	if len(payload) == 1 {
+		return appendInt(dst, int64(payload[0]>>1)^-int64(payload[0]&1)), payload[0] < 0x80
+	}
+	v, rest, ok := varint(payload)
+	return appendInt(dst, v), ok && len(rest) == 0
 }
 
 // appendIntText appends a value that is encoded as an integer.
@@ -113,7 +122,7 @@ func appendTyped(dst []byte, t *Type, typ ValueType, payload []byte, depth int) 
 		i, ok := instantOfValue(payload)
 		return i.appendText(dst, t.zone()), ok
 	case JSONValue:
-		return appendJSON(dst, payload, false, depth)
+		return appendJSON(dst, payload, &jsonPlain, depth)
 	case DecimalValue:
 		return appendDecimal(dst, payload)
 	case FloatValue:

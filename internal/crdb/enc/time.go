@@ -2,6 +2,7 @@ package enc
 
 import (
 	"encoding/binary"
+	"math/bits"
 )
 
 // The markers of times in keys.
@@ -49,13 +50,20 @@ func (i instant) appendKey(dst []byte, desc bool) []byte {
 	return appendKeyInt(appendKeyInt(dst, i.sec, desc), i.nano, desc)
 }
 
-// instantOfValue reads a moment's value encoding.
+// instantOfValue reads a moment's value encoding. From 1974 to 2514 the seconds
+// have five bytes, and most fractions have as many or one.
 func instantOfValue(payload []byte) (i instant, ok bool) {
-	if i.sec, payload, ok = varint(payload); !ok {
+	if i.sec, ok = fiveBytes(payload); ok {
+		payload = payload[5:]
+	} else if i.sec, payload, ok = varint(payload); !ok {
 		return i, false
 	}
-	i.nano, payload, ok = varint(payload)
-	return i, ok && len(payload) == 0 && i.ok()
+	if i.nano, ok = fiveBytes(payload); ok {
+		payload = payload[5:]
+	} else if i.nano, payload, ok = varint(payload); !ok {
+		return i, false
+	}
+	return i, len(payload) == 0 && i.ok()
 }
 
 func (i instant) appendValue(dst []byte) []byte {
@@ -64,24 +72,59 @@ func (i instant) appendValue(dst []byte) []byte {
 
 // appendText appends "2020-01-02 03:04:05.123456", then the zone, then BC.
 func (i instant) appendText(dst []byte, zone string) []byte {
-	days, second := i.sec/daySeconds, int(i.sec%daySeconds)
+	since := uint64(i.sec + epoch*daySeconds)
+	if since < yearOne*daySeconds || since >= yearTenThousand*daySeconds {
+		return i.appendFar(dst, zone)
+	}
+	days := uint32(since / daySeconds)
+	second := uint32(since - uint64(days)*daySeconds)
+	year, month, day := inEra(days)
+	n := len(dst)
+	dst = room(dst, 40)
+	b := (*[40]byte)(dst[n:])
+	w := dateWord(year, month, day)
+	putWord(b[0:], w&0xffffffff|'-'<<32|w&0xffff00000000<<8|'-'<<56)
+	putWord(b[8:], w>>48|' '<<16)
+	putWord(b[11:], clockWord(second))
+	at := 19
+	if i.nano != 0 {
+		b[19] = '.'
+		at += 1 + putFraction((*[9]byte)(b[20:]), uint32(i.nano))
+	}
+	if zone != "" {
+		const zero = '+' | '0'<<8 | '0'<<16 | ':'<<24 | '0'<<32 | '0'<<40
+		putWord(b[at&31:], zero)
+		at += len(utc)
+	}
+	return dst[:n+at]
+}
+
+func dateWord(year, month, day uint32) uint64 {
+	return zeros | fourTwos(uint64(year/100|year%100<<16)|uint64(month|day<<16)<<32)
+}
+
+func clockWord(second uint32) uint64 {
+	minute := second / 60
+	w := zeros | fourTwos(uint64(minute/60|minute%60<<16)|uint64(second%60)<<32)
+	return w&0xffff | ':'<<16 | w&0xffff0000<<8 | ':'<<40 | w&0xffff00000000<<16
+}
+
+func putFraction(b *[9]byte, nano uint32) int {
+	w, last := eight(nano/10), byte(nano%10)
+	putWord(b[:], w|zeros)
+	if b[8] = '0' + last; last > 0 {
+		return 9
+	}
+	return 8 - bits.LeadingZeros64(w)/8
+}
+
+func (i instant) appendFar(dst []byte, zone string) []byte {
+	days, second := i.sec/daySeconds, i.sec%daySeconds
 	if second < 0 {
 		days, second = days-1, second+daySeconds
 	}
 	year, month, day := civil(days)
-	if year < 1 || year > 9999 {
-		dst = appendClock(append(appendYMD(dst, year, month, day), ' '), int64(second))
-	} else {
-		dst = append(dst, "0000-00-00 00:00:00"...)
-		b := dst[len(dst)-19:]
-		putPair(b, int(year)/100)
-		putPair(b[2:], int(year)%100)
-		putPair(b[5:], month)
-		putPair(b[8:], day)
-		putPair(b[11:], second/3600)
-		putPair(b[14:], second/60%60)
-		putPair(b[17:], second%60)
-	}
+	dst = appendClock(append(appendYMD(dst, year, month, day), ' '), second)
 	dst = append(appendFraction(dst, i.nano), zone...)
 	if year <= 0 {
 		dst = append(dst, " BC"...)
@@ -105,20 +148,36 @@ func appendDate(dst []byte, days int64) []byte {
 	return dst
 }
 
+// The days from 0000-03-01, which is 1 BC, to others.
+const (
+	yearOne         = 306
+	epoch           = 719468
+	yearTenThousand = 3652365
+)
+
 // civil is the date of a day since 1970 in the Gregorian calendar, also before
-// it was introduced; year 0 is 1 BC. It counts in eras of 400 years that begin
-// in March, so that the leap day is the last of a year.
+// it was introduced; year 0 is 1 BC.
 func civil(days int64) (year int64, month, day int) {
-	days += 719468 // since 0000-03-01
-	era := days / 146097
-	rest := uint32(days % 146097)
-	if days%146097 < 0 {
-		era, rest = era-1, uint32(days%146097+146097)
+	days += epoch
+	era := days / 146097 // 400 years
+	if days < era*146097 {
+		era--
 	}
-	yearOfEra := (rest - rest/1460 + rest/36524 - rest/146096) / 365
-	dayOfYear := rest - (365*yearOfEra + yearOfEra/4 - yearOfEra/100)
-	fromMarch := (5*dayOfYear + 2) / 153
-	year, month, day = era*400+int64(yearOfEra), int(fromMarch)+3, int(dayOfYear-(153*fromMarch+2)/5)+1
+	y, m, d := inEra(uint32(days - era*146097))
+	return 400*era + int64(y), int(m), int(d)
+}
+
+// inEra is the date of a day since 0000-03-01, for some million years: years are
+// counted from March, so that the leap day is the last. Years of 365.25 days and
+// months of 30.6 are counted in fractions of 2^32 and 2^16, so that the same
+// product says how many they are and what is left (Neri and Schneider, Euclidean
+// affine functions).
+func inEra(days uint32) (year, month, day uint32) {
+	quarters := 4*days + 3
+	century, quarters := quarters/146097, quarters%146097|3
+	years := uint64(quarters) * 2939745
+	months := 2141*(uint32(years)/2939745/4) + 197913
+	year, month, day = 100*century+uint32(years>>32), months>>16, months&0xffff/2141+1
 	if month > 12 {
 		return year + 1, month - 12, day
 	}
@@ -144,25 +203,28 @@ func appendYMD(dst []byte, year int64, month, day int) []byte {
 		year = 1 - year
 	}
 	if year > 9999 {
-		dst = appendInt(dst, year)
-	} else {
-		dst = appendPair(appendPair(dst, int(year/100)), int(year%100))
+		dst = appendPair(append(appendInt(dst, year), '-'), month)
+		return appendPair(append(dst, '-'), day)
 	}
-	dst = appendPair(append(dst, '-'), month)
-	return appendPair(append(dst, '-'), day)
+	w := zeros | fourTwos(uint64(year)/100|uint64(year)%100<<16|uint64(month)<<32|uint64(day)<<48)
+	n := len(dst)
+	dst = room(dst, 10)
+	putWord(dst[n:], w&0xffffffff|'-'<<32|w&0xffff00000000<<8|'-'<<56)
+	dst[n+8], dst[n+9] = byte(w>>48), byte(w>>56)
+	return dst
 }
 
 // appendClock appends hours, minutes and seconds; more than a hundred hours have
 // more digits.
 func appendClock(dst []byte, second int64) []byte {
-	hour, minute := second/3600, int(second/60%60)
-	if hour < 100 {
-		dst = appendPair(dst, int(hour))
-	} else {
-		dst = appendInt(dst, hour)
+	hour := second / 3600
+	if hour >= 100 {
+		dst = appendPair(append(appendInt(dst, hour), ':'), int(second/60%60))
+		return appendPair(append(dst, ':'), int(second%60))
 	}
-	dst = appendPair(append(dst, ':'), minute)
-	return appendPair(append(dst, ':'), int(second%60))
+	v := uint64(second)
+	w := zeros | fourTwos(v/3600|v/60%60<<16|v%60<<32)
+	return binary.LittleEndian.AppendUint64(dst, w&0xffff|':'<<16|w&0xffff0000<<8|':'<<40|w&0xffff00000000<<16)
 }
 
 // appendFraction appends a point and the digits of nanoseconds without the zeros
@@ -171,15 +233,15 @@ func appendFraction(dst []byte, nano int64) []byte {
 	if nano == 0 {
 		return dst
 	}
-	dst = append(dst, '.')
-	n := 9
-	if nano%1000 == 0 {
-		nano, n = nano/1000, 6
+	n := len(dst)
+	dst = room(dst, 10)
+	w, last := eight(uint32(nano)/10), byte(nano%10)
+	dst[n] = '.'
+	putWord(dst[n+1:], w|zeros)
+	if dst[n+9] = '0' + last; last > 0 {
+		return dst
 	}
-	for nano%10 == 0 {
-		nano, n = nano/10, n-1
-	}
-	return appendPadded(dst, uint64(nano), n)
+	return dst[:n+9-bits.LeadingZeros64(w)/8]
 }
 
 // appendTime appends a time of day from its microseconds.
