@@ -55,8 +55,11 @@ func (j *Job) run(ctx context.Context, progress Progress) (_ *Report, err error)
 	return j.Merge(ctx, results)
 }
 
-// noRoom says what to do about a full disk.
+// noRoom says what to do about a full disk, once.
 func noRoom(dir string, err error) error {
+	if len(fault.Hints(err)) > 0 {
+		return err
+	}
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		return fault.Wrap(fault.Failed, "the disk is full", err, fmt.Sprintf("free space on the file system of %s: the same command goes on where it stopped", dir))
 	}
