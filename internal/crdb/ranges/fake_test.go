@@ -146,6 +146,11 @@ func (f *fake) log(rangeID, index, term uint64, commands ...command) {
 }
 
 func (f *fake) entry(rangeID, index, term uint64, c command) {
+	f.message(keys.LogKey(nil, rangeID, index), c.message(index, term))
+}
+
+// message is the entry that holds a command.
+func (c command) message(index, term uint64) wire.Message {
 	m := wire.Message{}.Int(2, term).Int(3, index)
 	if !c.empty {
 		if c.leaseIndex == 0 {
@@ -160,7 +165,7 @@ func (f *fake) entry(rangeID, index, term uint64, c command) {
 			Bytes(14, wire.Message{}.Bytes(1, batch(c.changes)))...)
 		m = m.Bytes(4, data)
 	}
-	f.message(keys.LogKey(nil, rangeID, index), m)
+	return m
 }
 
 // source is the store as the survey takes it.

@@ -54,19 +54,23 @@ func (l *unionLog) first() (first uint64) {
 	return first
 }
 
-// load reads the entries behind an index up to another one: what was read with
-// the replicas' states, and the rest in one walk over each log that is needed.
-func (l *unionLog) load(behind, to uint64) (loaded, error) {
-	out := loaded{}
+// window is how many entries of a log are loaded at once, at most.
+const window = 4096
+
+// load reads the entries behind an index up to another one, or fewer if they have
+// more bytes than wanted: up to end. What was read with the replicas' states is
+// there; the rest comes in one walk over each log that is needed.
+func (l *unionLog) load(behind, to uint64, bytes int64) (out loaded, end uint64, err error) {
+	out, end = loaded{}, min(to, behind+window)
 	for i, r := range l.replicas {
-		last := min(to, l.trusted[i], r.Last.Index)
+		last := min(end, l.trusted[i], r.Last.Index)
 		wanted := false
 		for index := max(behind+1, r.First); index <= last && r.First > 0; index++ {
 			if _, have := out[index]; have {
 				continue
 			}
-			if t := r.tailAt(index); t != nil && t.value != nil {
-				out[index] = found{t.value, r}
+			if value := r.kept[index]; value != nil {
+				out[index] = found{value, r}
 			} else {
 				wanted = true
 			}
@@ -74,17 +78,22 @@ func (l *unionLog) load(behind, to uint64) (loaded, error) {
 		if !wanted {
 			continue
 		}
-		if err := l.walk(r, max(behind+1, r.First), last, out); err != nil {
-			return nil, err
+		walked, err := l.walk(r, max(behind+1, r.First), last, bytes, out)
+		if err != nil {
+			return nil, 0, err
+		}
+		if walked < last {
+			end = walked
 		}
 	}
-	return out, nil
+	return out, end, nil
 }
 
-// walk reads a replica's log from one index to another for what is not there yet.
-func (l *unionLog) walk(r *Replica, first, last uint64, out loaded) error {
+// walk reads a replica's log from one index to another, or to the one at which it
+// has enough bytes, for what is not there yet.
+func (l *unionLog) walk(r *Replica, first, last uint64, enough int64, out loaded) (end uint64, err error) {
 	it := r.Source.View.Iter(keys.Span{From: keys.LogKey(nil, l.rangeID, first), To: append(keys.LogKey(nil, l.rangeID, last), 0)})
-	for it.Next() {
+	for end = last; enough > 0 && it.Next(); {
 		user, _, err := keys.Split(it.Key())
 		if err != nil {
 			continue
@@ -99,10 +108,13 @@ func (l *unionLog) walk(r *Replica, first, last uint64, out loaded) error {
 		}
 		if e, err := raftlog.ParseEntry(user, it.Value()); err == nil && e.Index == index {
 			out[index] = found{bytes.Clone(it.Value()), r}
+			if enough -= int64(len(it.Value())); enough <= 0 {
+				end = index
+			}
 		}
 	}
 	r.Source.damaged.add(it.Damage())
-	return closed(it)
+	return end, closed(it)
 }
 
 // entry is the entry at an index and the replica that has it.
@@ -121,7 +133,7 @@ func (l *unionLog) has(index uint64) bool {
 		if index > l.trusted[i] || r.First == 0 || index < r.First || index > r.Last.Index {
 			continue
 		}
-		if index <= r.Applied || r.tailAt(index) != nil {
+		if index <= r.Applied || r.tailTerm(index) != 0 {
 			return true
 		}
 	}

@@ -17,10 +17,9 @@ type part struct {
 	span  keys.Span
 	rng   *Range
 	bases []*base
-	after []engine.Change // what the range did to keys that it had absorbed
+	after *Replay // what the range did to keys that it had absorbed; nil: it absorbed none
 
 	rest *remains
-	kept *kept
 }
 
 // begins says whether a replay of all that the log still has begins where the
@@ -30,36 +29,10 @@ func (r *Range) begins(all *Replay) bool {
 	return all.Problem == "" && want.Estimates == 0 && want != (raftlog.Stats{}) && all.Stats.SameData(want)
 }
 
-// remains is what is left of a part where every replica is damaged. It holds a
-// whole log in memory, so that only some are kept.
+// remains is what is left of a part where every replica is damaged.
 type remains struct {
-	mu   sync.Mutex
-	view engine.View // nil: not made, or dropped again
-}
-
-// kept are the remains that were made last.
-type kept struct {
-	mu   sync.Mutex
-	list []*remains
-}
-
-// maxKept is how many of them are kept.
-const maxKept = 16
-
-// add keeps one more and drops the oldest; who walks it still has it.
-func (k *kept) add(r *remains) {
-	k.mu.Lock()
-	k.list = append(k.list, r)
-	var old *remains
-	if len(k.list) > maxKept {
-		old, k.list = k.list[0], k.list[1:]
-	}
-	k.mu.Unlock()
-	if old != nil && old != r {
-		old.mu.Lock()
-		old.view = nil
-		old.mu.Unlock()
-	}
+	once sync.Once
+	view engine.View
 }
 
 // layParts cuts the ranges into parts, in the order of their keys.
@@ -80,13 +53,13 @@ func (m *Map) layParts(list []*Range) []part {
 			}
 			for _, s := range r.Spans {
 				if cut := s.Intersect(absorbed.Span()); !cut.Empty() {
-					out = append(out, part{span: cut, rng: r, bases: above(from.bases, r.Replay.Changes), after: r.Replay.Changes, rest: &remains{}, kept: &m.kept})
+					out = append(out, part{span: cut, rng: r, bases: above(from.bases, r.Replay), after: r.Replay, rest: &remains{}})
 					own = subtract(own, cut)
 				}
 			}
 		}
 		for _, s := range own {
-			out = append(out, part{span: s, rng: r, bases: r.bases, rest: whole, kept: &m.kept})
+			out = append(out, part{span: s, rng: r, bases: r.bases, rest: whole})
 		}
 	}
 	slices.SortFunc(out, func(a, b part) int { return bytes.Compare(a.span.From, b.span.From) })
@@ -143,28 +116,19 @@ func (p *part) pick(span keys.Span) piece {
 	return piece{span: end, part: p, view: p.remainder()}
 }
 
-// above lays changes over bases.
-func above(bases []*base, changes []engine.Change) []*base {
+// above lays what a log changed over bases.
+func above(bases []*base, log *Replay) []*base {
 	out := make([]*base, len(bases))
 	for i, b := range bases {
-		out[i] = &base{rng: b.rng, replica: b.replica, reaches: b.reaches, under: b, after: changes}
+		out[i] = &base{rng: b.rng, replica: b.replica, reaches: b.reaches, under: b, after: log}
 	}
 	return out
 }
 
 // remainder is everything the log still has over what is left in the stores.
 func (p *part) remainder() engine.View {
-	p.rest.mu.Lock()
-	view := p.rest.view
-	if view == nil {
-		view = p.makeRemainder()
-		p.rest.view = view
-		p.rest.mu.Unlock()
-		p.kept.add(p.rest)
-		return view
-	}
-	p.rest.mu.Unlock()
-	return view
+	p.rest.once.Do(func() { p.rest.view = p.makeRemainder() })
+	return p.rest.view
 }
 
 func (p *part) makeRemainder() engine.View {
@@ -180,5 +144,5 @@ func (p *part) makeRemainder() engine.View {
 	if owner.begins(all) {
 		below = engine.Empty{}
 	}
-	return engine.NewOverlay(below, append(slices.Clip(all.Changes), p.after...))
+	return p.bases[0].replica.Source.room.whole(p.after.over(all.over(below)))
 }

@@ -33,7 +33,7 @@ type base struct {
 	reaches bool    // it can be brought to the target
 	replay  *Replay // once it was brought forward
 	under   *base   // the same replica without after; nil: this is it
-	after   []engine.Change
+	after   *Replay // what the log of the range that has its keys now changed
 	once    sync.Once
 	view    engine.View
 }
@@ -42,16 +42,14 @@ type base struct {
 func (b *base) open() engine.View {
 	b.once.Do(func() {
 		if b.under != nil {
-			b.view = engine.NewOverlay(b.under.open(), b.after)
+			b.view = b.after.over(b.under.open())
 			return
 		}
-		b.view = b.replica.Source.View
 		if b.replay == nil {
 			b.replay = b.rng.log.replay(b.replica, b.rng.Commit.Target)
 		}
-		if len(b.replay.Changes) > 0 {
-			b.view = engine.NewOverlay(b.view, b.replay.Changes)
-		}
+		source := b.replica.Source
+		b.view = source.room.whole(b.replay.over(source.View))
 	})
 	return b.view
 }

@@ -14,12 +14,23 @@ type Replay struct {
 	From, To uint64 // the first index is behind From
 	Applied  int    // commands that counted
 	Void     Void
-	Changes  []engine.Change
+	Layers   []*engine.Layer // what they changed, the first first
 	Splits   []Split
 	Merges   []*Descriptor // of the ranges that were absorbed
 	Stats    raftlog.Stats // as of To
 	Problem  string        // why it ended before its target, or is not whole
 	moved    bool          // the range's descriptor may have changed
+}
+
+// over lays what the log changed over a view. Nil changed nothing.
+func (r *Replay) over(view engine.View) engine.View {
+	if r == nil {
+		return view
+	}
+	for _, l := range r.Layers {
+		view = l.Over(view)
+	}
+	return view
 }
 
 // Split is a range that came out of another one.
@@ -37,6 +48,10 @@ type replayer struct {
 	lease   lease // if not known: taken from the first command
 	gc      keys.Timestamp
 	out     *Replay
+
+	room    *room
+	pending []engine.Change // not in a layer yet
+	bytes   int64           // of memory that they take
 }
 
 // replay brings a replica forward to an index, or as far as the log reaches.
@@ -44,7 +59,7 @@ func (l *unionLog) replay(r *Replica, to uint64) *Replay {
 	if r.Lost {
 		return l.replayAll(r, to)
 	}
-	p := &replayer{replica: r, lease: r.lease, gc: r.GC}
+	p := &replayer{replica: r, lease: r.lease, gc: r.GC, room: r.Source.room}
 	p.out = &Replay{From: r.Applied, To: r.Applied, Stats: r.Stats}
 	p.run(l, to)
 	return p.out
@@ -53,7 +68,7 @@ func (l *unionLog) replay(r *Replica, to uint64) *Replay {
 // replayAll lays out everything that the log still has, from its first entry on,
 // whether it was applied or not.
 func (l *unionLog) replayAll(r *Replica, to uint64) *Replay {
-	p := &replayer{replica: r}
+	p := &replayer{replica: r, room: r.Source.room}
 	first := l.first()
 	if first == 0 {
 		return &Replay{Problem: "there is no log"}
@@ -63,26 +78,45 @@ func (l *unionLog) replayAll(r *Replica, to uint64) *Replay {
 	return p.out
 }
 
+// run applies the log up to an index, a stretch of it at a time.
 func (p *replayer) run(l *unionLog, to uint64) {
-	if p.out.To >= to {
-		return
-	}
-	entries, err := l.load(p.out.To, to)
-	if err != nil {
-		p.out.Problem = err.Error()
-		return
-	}
-	for index := p.out.To + 1; index <= to; index++ {
-		e, from, err := l.entry(entries, index)
-		if err == nil {
-			err = p.step(e, from)
+	defer p.flush()
+	for p.out.To < to {
+		entries, end, err := l.load(p.out.To, to, p.room.chunk)
+		for index := p.out.To + 1; index <= end && err == nil; index++ {
+			var e raftlog.Entry
+			var from *Replica
+			if e, from, err = l.entry(entries, index); err == nil {
+				err = p.step(e, from)
+			}
+			if err == nil {
+				p.out.To = index
+			}
 		}
 		if err != nil {
 			p.out.Problem = err.Error()
 			return
 		}
-		p.out.To = index
 	}
+}
+
+// change takes what a command changed.
+func (p *replayer) change(changes []engine.Change) {
+	p.pending = append(p.pending, changes...)
+	for _, c := range changes {
+		p.bytes += int64(len(c.Key)+len(c.Value)) + changeRoom
+	}
+	if p.bytes >= p.room.chunk {
+		p.flush()
+	}
+}
+
+// flush makes a layer of what is pending.
+func (p *replayer) flush() {
+	if len(p.pending) > 0 {
+		p.out.Layers = append(p.out.Layers, p.room.layer(p.pending, p.bytes))
+	}
+	p.pending, p.bytes = nil, 0
 }
 
 // step applies one entry.
@@ -110,7 +144,7 @@ func (p *replayer) step(e raftlog.Entry, from *Replica) error {
 		changes = append(changes, table...)
 	}
 	p.out.Applied++
-	p.out.Changes = append(p.out.Changes, changes...)
+	p.change(changes)
 	p.out.Stats = p.out.Stats.Add(c.Result.Delta)
 	return p.result(e.Index, &c.Result)
 }

@@ -1,8 +1,10 @@
 package ranges
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/evac-io/evac/internal/crdb/keys"
 	"github.com/evac-io/evac/internal/crdb/mvcc"
@@ -40,7 +42,8 @@ type Replica struct {
 
 	appliedTerm uint64
 	lease       lease
-	tail        []tailEntry // entries from Applied on, by index
+	tail        []stretch         // entries from Applied on, by index
+	kept        map[uint64][]byte // those of them that were kept, by index, as they are stored
 }
 
 // Position is an index of a Raft log and the term of the entry there.
@@ -57,11 +60,8 @@ type lease struct {
 	known           bool // the sequence is
 }
 
-// tailEntry is an entry that was read along with the replica's state.
-type tailEntry struct {
-	Position
-	value []byte // as it is stored
-}
+// stretch is entries that lie behind each other in a log, all of one term.
+type stretch struct{ first, last, term uint64 }
 
 // Store is the number of the store that it lies on.
 func (r *Replica) Store() uint64 { return r.Source.Store }
@@ -71,8 +71,8 @@ func (r *Replica) term(index uint64) uint64 {
 	if index == r.Truncated.Index {
 		return r.Truncated.Term
 	}
-	if e := r.tailAt(index); e != nil {
-		return e.Term
+	if t := r.tailTerm(index); t != 0 {
+		return t
 	}
 	if index == r.Applied {
 		return r.appliedTerm
@@ -80,20 +80,23 @@ func (r *Replica) term(index uint64) uint64 {
 	return 0
 }
 
-func (r *Replica) tailAt(index uint64) *tailEntry {
-	lo, hi := 0, len(r.tail)
-	for lo < hi {
-		mid := (lo + hi) / 2
-		if r.tail[mid].Index < index {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
+// tailTerm is the term of an entry that was read along with the replica's state,
+// 0 if there is none.
+func (r *Replica) tailTerm(index uint64) uint64 {
+	i, _ := slices.BinarySearchFunc(r.tail, index, func(s stretch, index uint64) int { return cmp.Compare(s.last, index) })
+	if i == len(r.tail) || index < r.tail[i].first {
+		return 0
 	}
-	if lo < len(r.tail) && r.tail[lo].Index == index {
-		return &r.tail[lo]
+	return r.tail[i].term
+}
+
+// addTail takes an entry behind all others.
+func (r *Replica) addTail(index, term uint64) {
+	if n := len(r.tail); n > 0 && r.tail[n-1].term == term && r.tail[n-1].last+1 == index {
+		r.tail[n-1].last = index
+		return
 	}
-	return nil
+	r.tail = append(r.tail, stretch{index, index, term})
 }
 
 // read takes one key of the replica's own state; log entries are not among them.

@@ -26,6 +26,7 @@ type Source struct {
 	descriptors map[uint64]*Descriptor // by range ID; the newest, committed here
 	damaged     *damages
 	errs        []string
+	room        *room
 }
 
 // scan reads the local keys of a store.
@@ -151,11 +152,14 @@ func (r *Replica) readLog(it engine.Iter, k keys.RangeIDKey, user []byte) error 
 		return fmt.Errorf("range %d: %w", k.RangeID, err)
 	}
 	r.Last = Position{Index: index, Term: e.Term}
-	t := tailEntry{Position: r.Last}
-	if index > r.Applied && r.State { // without a state it may be the whole log
-		t.value = bytes.Clone(it.Value())
+	r.addTail(index, e.Term)
+	// Without a state it may be the whole log. What is not kept is read again.
+	if index > r.Applied && r.State && r.Source.room.tails.take(int64(len(it.Value()))+changeRoom) {
+		if r.kept == nil {
+			r.kept = map[uint64][]byte{}
+		}
+		r.kept[index] = bytes.Clone(it.Value())
 	}
-	r.tail = append(r.tail, t)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -25,27 +26,35 @@ type Map struct {
 	Notes    []string // what is wrong with the stores' own records
 
 	parts    []part
-	kept     kept
+	room     *room
 	outcomes *mvcc.Outcomes
 }
 
 // Options of a survey.
 type Options struct {
-	Mode Mode
+	Mode    Mode
+	Memory  int64  // bytes that logs may take which are not applied; more goes to a file. 0 is 256 MiB
+	Scratch string // folder for that file, outside the evidence; empty: the system's own for temporary files
 }
 
 // Survey reads the local keys of the stores and settles which replica speaks for
-// which keys.
-func Survey(ctx context.Context, sources []*Source, opts Options) (*Map, error) {
+// which keys. Close the map when it is done with.
+func Survey(ctx context.Context, sources []*Source, opts Options) (_ *Map, err error) {
+	m := &Map{Sources: sources, room: newRoom(opts.Memory, opts.Scratch)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.Close())
+		}
+	}()
 	g, scanning := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, s := range sources {
+		s.room = m.room
 		g.Go(func() error { return s.scan(scanning) })
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	m := &Map{Sources: sources}
 	for _, s := range sources {
 		for _, text := range s.errs {
 			m.Notes = append(m.Notes, fmt.Sprintf("store %q: %s", s.Name, text))
@@ -56,8 +65,14 @@ func Survey(ctx context.Context, sources []*Source, opts Options) (*Map, error) 
 	if err := m.fillHoles(ctx, opts.Mode); err != nil {
 		return nil, err
 	}
+	if err := m.room.failed(); err != nil {
+		return nil, err
+	}
 	return m, nil
 }
+
+// Close gives back what the map has on disk.
+func (m *Map) Close() error { return m.room.file.Close() }
 
 // settle makes the ranges out of the replicas, and those that a split in a log
 // makes out of them.
@@ -124,15 +139,17 @@ func (m *Map) born(parent *Range, byID map[uint64]*Range) {
 // chosen replica of its parent has them, and its state is in the split's batch.
 func (r *Range) split(s Split) *Range {
 	own := &Replica{Source: r.Chosen.Source, RangeID: s.Right.RangeID, Desc: s.Right, Damaged: r.Chosen.Damaged}
-	for _, c := range r.Replay.Changes {
-		user, _, err := keys.Split(c.Key)
-		if err != nil || c.Op != engine.Set {
+	it := r.Replay.over(engine.Empty{}).Iter(keys.PrefixSpan(keys.AppendUvarint([]byte("\x01i"), own.RangeID)))
+	for it.Next() {
+		user, _, err := keys.Split(it.Key())
+		if err != nil {
 			continue
 		}
-		if k, ok := keys.ParseRangeID(user); ok && k.RangeID == own.RangeID && k.Suffix != keys.RaftLog {
-			own.Source.note(own.read(k, user, c.Value))
+		if k, ok := keys.ParseRangeID(user); ok && k.Suffix != keys.RaftLog {
+			own.Source.note(own.read(k, user, it.Value()))
 		}
 	}
+	own.Source.note(closed(it))
 	own.Last = Position{Index: own.Applied, Term: own.Truncated.Term}
 	child := &Range{Descriptor: *s.Right, Replicas: []*Replica{own}, Chosen: own, Commit: r.Commit}
 	child.Commit.Target = own.Applied
@@ -168,18 +185,8 @@ func (m *Map) Damage() []engine.Damage {
 	return out
 }
 
-// Held is how many bytes of log the map keeps in memory for the chosen replicas.
-func (m *Map) Held() (bytes int64) {
-	for _, r := range m.Ranges {
-		if r.Replay == nil {
-			continue
-		}
-		for _, c := range r.Replay.Changes {
-			bytes += int64(len(c.Key) + len(c.Value))
-		}
-	}
-	return bytes
-}
+// Held is how many bytes of logs the map keeps in memory.
+func (m *Map) Held() int64 { return m.room.tails.used.Load() + m.room.layers.used.Load() }
 
 // Outcomes judges transactions by the newest state of all ranges.
 func (m *Map) Outcomes() *mvcc.Outcomes { return m.outcomes }

@@ -153,7 +153,7 @@ func standing(rest ranges.Rest, r *ranges.Range, hurt []keys.Span) Standing {
 			return Damaged
 		}
 	}
-	if rest.Store == 0 || r != nil && r.Replay != nil && len(r.Replay.Changes) > 0 {
+	if rest.Store == 0 || r != nil && r.Replay != nil && len(r.Replay.Layers) > 0 {
 		return OnLog
 	}
 	return Complete

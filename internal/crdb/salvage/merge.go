@@ -192,15 +192,11 @@ func (c *Cluster) headcount(ctx context.Context, d *rows.Decoder, ix *rows.Index
 	if ix.Check == rows.BothWays && out.Equal {
 		return out, nil
 	}
-	memory := opt.Memory
-	if memory == 0 {
-		memory = defaultMemory
-	}
 	open := func(span keys.Span) rows.Opener {
 		return func() (rows.Source, error) { return c.Reader().Iter(span), nil }
 	}
 	for {
-		named, count, err := d.Compare(ctx, ix.ID, open(d.Span()), open(ix.Span()), rows.Size{Rows: out.Rows + out.Entries, Memory: memory / 2})
+		named, count, err := d.Compare(ctx, ix.ID, open(d.Span()), open(ix.Span()), rows.Size{Rows: out.Rows + out.Entries, Memory: opt.memory() / 2})
 		if errors.Is(err, ranges.ErrReadAgain) {
 			continue
 		}

@@ -25,7 +25,7 @@ type Options struct {
 	Null   string         // what stands for NULL in the CSV; empty: an empty field without quotes
 	Jobs   int            // workers; 0 is one a core
 	Piece  int64          // about how many stored bytes one task reads; 0 is 32 MiB. What they come to is the same
-	Memory int64          // bytes that the logs of all stores may take; 0 is 2 GiB
+	Memory int64          // bytes that logs may take, the stores' own and those of Raft, and later what is sorted; more goes to files. 0 is 2 GiB
 	Follow Follower       // hears of the files as they come to stand; may be nil
 
 	Format   string // of the parts: "csv", which is also the default, or "parquet"
@@ -36,7 +36,7 @@ type Options struct {
 
 	Note func(text string) // hears what is done before rows are read; may be nil
 
-	Work      string   // folder in which archives are unpacked; empty: one that goes when the cluster is closed
+	Work      string   // folder in which archives are unpacked, and files go that have no name; empty: one that goes when the cluster is closed
 	CopyTo    string   // folder into which the evidence is copied first; empty: it is read where it lies
 	StoreKeys [][]byte // contents of key files, if stores are encrypted
 }
@@ -59,6 +59,10 @@ func (c *Cluster) note(format string, args ...any) {
 
 // defaultMemory is what --memory is without being given.
 const defaultMemory = 2 << 30
+
+// memory is what may be taken: a quarter for the stores' own logs, a quarter for
+// those of Raft, half for what a headcount sorts.
+func (o Options) memory() int64 { return cmp.Or(o.Memory, defaultMemory) }
 
 // Cluster is what the stores or a backup hold, surveyed, with its schema.
 type Cluster struct {
@@ -98,9 +102,6 @@ func Open(ctx context.Context, names []string, opt Options) (_ *Cluster, err err
 	if len(names) == 0 {
 		return c, fault.New(fault.Invalid, "no store is named", "evac cockroach survey STORE…")
 	}
-	if opt.Memory == 0 {
-		opt.Memory = defaultMemory
-	}
 	inputs, err := c.inputs(ctx, names, opt)
 	if err != nil {
 		return c, err
@@ -112,7 +113,7 @@ func Open(ctx context.Context, names []string, opt Options) (_ *Cluster, err err
 	}
 	var sources []*ranges.Source
 	for _, in := range inputs {
-		s, err := store.Open(ctx, in.dir, store.Options{Name: in.name, StoreKeys: opt.StoreKeys, Memory: opt.Memory / int64(4*len(inputs))})
+		s, err := store.Open(ctx, in.dir, store.Options{Name: in.name, StoreKeys: opt.StoreKeys, Memory: opt.memory() / int64(4*len(inputs)), Scratch: opt.Work})
 		if err != nil {
 			return c, err
 		}
@@ -127,7 +128,7 @@ func Open(ctx context.Context, names []string, opt Options) (_ *Cluster, err err
 
 // chart settles who speaks for which keys, and reads the schema.
 func (c *Cluster) chart(ctx context.Context, sources []*ranges.Source) (err error) {
-	if c.Map, err = ranges.Survey(ctx, sources, ranges.Options{}); err != nil {
+	if c.Map, err = ranges.Survey(ctx, sources, ranges.Options{Memory: c.opt.memory() / 4, Scratch: c.opt.Work}); err != nil {
 		return err
 	}
 	if err := c.readSchema(ctx); err != nil {
@@ -192,6 +193,9 @@ func (c *Cluster) closed(it *mvcc.Iter) error {
 // Close closes the stores.
 func (c *Cluster) Close() error {
 	var errs []error
+	if c.Map != nil {
+		errs = append(errs, c.Map.Close())
+	}
 	for _, s := range c.Stores {
 		errs = append(errs, s.Close())
 	}

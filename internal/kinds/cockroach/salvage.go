@@ -77,7 +77,7 @@ type Salvage struct {
 	AsOf   string    `evac:"as_of" doc:"moment to read at, RFC 3339 or as AS OF SYSTEM TIME takes it; the newest by default"`
 	Null   string    `evac:"null" doc:"text that stands for NULL; an empty field without quotes by default"`
 	Jobs   int       `evac:"jobs" doc:"how many pieces are read at once; one a core by default"`
-	Memory step.Size `evac:"memory" default:"2GiB" doc:"what the stores may take"`
+	Memory step.Size `evac:"memory" default:"2GiB" doc:"what logs that are replayed and what is sorted may take; more goes to files without a name in work"`
 
 	Format   string `evac:"format" default:"csv" doc:"form of the files, \"csv\" or \"parquet\""`
 	Loadable bool   `evac:"loadable" doc:"leave out the columns that a database makes by itself, computed ones and the hidden rowid, so that COPY and IMPORT INTO take the files as they are"`
@@ -87,7 +87,7 @@ type Salvage struct {
 
 	StoreKey []string `evac:"store_key" doc:"key files of encrypted stores, as the nodes were started with: one for all, or each node's"`
 	CopyTo   string   `evac:"copy_to" doc:"folder into which the stores are copied first, with their hashes; they are read where they lie by default"`
-	Work     string   `evac:"work" doc:"folder in which archives are unpacked; \"stores\" in out by default"`
+	Work     string   `evac:"work" doc:"folder in which archives are unpacked, and files go for which memory has no room; \"stores\" in out by default"`
 
 	To       secret.DSN `evac:"to,target" doc:"connection string of an empty PostgreSQL database, into which the rows go too while others are still read"`
 	Database string     `evac:"database" doc:"which of the salvaged databases goes there, if there are more than one"`

@@ -53,7 +53,7 @@ row, no name of a table: tables and indexes are numbers, and ranges are counted 
 type Survey struct {
 	Stores []string  `evac:"stores,required,args" doc:"store directories of one cluster, each node's, or archives of them; or the folder of a BACKUP"`
 	AsOf   string    `evac:"as_of" doc:"moment of the schema, RFC 3339 or as AS OF SYSTEM TIME takes it; the newest by default"`
-	Memory step.Size `evac:"memory" default:"2GiB" doc:"what the stores may take"`
+	Memory step.Size `evac:"memory" default:"2GiB" doc:"what logs that are replayed may take; more goes to files without a name in work"`
 
 	StoreKey []string `evac:"store_key" doc:"key files of encrypted stores, as the nodes were started with: one for all, or each node's"`
 	Work     string   `evac:"work" doc:"folder in which archives are unpacked, and stay; by default one of the system's, which goes at the end"`
