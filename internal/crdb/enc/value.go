@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"math/bits"
 )
 
 // ValueType is how a value is encoded, as its tag in a row says.
@@ -55,28 +56,77 @@ func (d Datum) IsNull() bool { return d.Type == NullValue }
 // taking rest; only a type of value which no release up to 26.1 writes ends the
 // row, for nothing says how long it is.
 func TupleNext(data []byte, prev uint32) (col uint32, typ ValueType, payload, rest []byte, null bool, err error) {
-	if len(data) == 0 {
-		return 0, 0, nil, nil, false, damaged("column tag")
-	}
-	var delta uint32
-	if c := data[0]; c < 0x80 && c&0xf != 0xf { // the delta and the type in one byte
-		delta, typ, data = uint32(c>>4), ValueType(c&0xf), data[1:]
-	} else {
-		var ok bool
-		if delta, typ, data, ok = tag(data); !ok {
-			return 0, 0, nil, nil, false, damaged("column tag")
-		}
-	}
-	col = prev + delta
-	if typ == BytesValue && len(data) > 0 && data[0] < 0x80 && int(data[0]) < len(data) && col >= prev { // most of them
-		n := int(data[0]) + 1
-		return col, typ, data[1:n], data[n:], false, nil
-	}
-	payload, rest, ok := payloadOf(typ, data)
-	if !ok || col < prev {
-		return col, typ, nil, nil, false, fmt.Errorf("decode a value of type %d in column %d: %w", typ, col, ErrDamaged)
+	col, typ, payload, rest, ok := NextValue(data, prev)
+	if !ok {
+		return col, typ, nil, nil, false, TupleError(col, typ)
 	}
 	return col, typ, payload, rest, typ == NullValue, nil
+}
+
+// TupleError is the error of a column of which NextValue says that it cannot
+// be read.
+func TupleError(col uint32, typ ValueType) error {
+	if typ == 0 {
+		return damaged("column tag")
+	}
+	return fmt.Errorf("decode a value of type %d in column %d: %w", typ, col, ErrDamaged)
+}
+
+// NextValue is TupleNext for who reads many: its results fit into registers.
+// It finds the lengths of the usual types itself, by jumps: as long as a processor
+// guesses them it need not wait for the length of one value to read the next.
+func NextValue(data []byte, prev uint32) (col uint32, typ ValueType, payload, rest []byte, ok bool) {
+	if len(data) == 0 {
+		return 0, 0, nil, nil, false
+	}
+	c, b := data[0], data[1:]
+	delta, typ := uint32(c>>4), ValueType(c&0xf)
+	if c >= 0x80 || typ == 0xf && (len(b) == 0 || b[0] >= 0x80) {
+		if delta, typ, b, ok = tag(data); !ok {
+			return 0, 0, nil, nil, false
+		}
+	} else if typ == 0xf {
+		typ, b = ValueType(b[0]), b[1:]
+	}
+	if col = prev + delta; col < prev {
+		return col, typ, nil, nil, false
+	}
+	n := 0
+	switch typ {
+	case TrueValue, FalseValue:
+	case BytesValue, JSONValue, ArrayValue, DecimalValue:
+		if len(b) == 0 || b[0] >= 0x80 {
+			payload, rest, ok = payloadOf(typ, b)
+			return col, typ, payload, rest, ok
+		}
+		n, b = int(b[0]), b[1:]
+	case IntValue:
+		n = oneVarint(b)
+	case TimeValue:
+		n = oneVarint(b)
+		n += oneVarint(b[min(n, len(b)):])
+	case FloatValue:
+		n = 8
+	case UUIDValue:
+		n = 16
+	default:
+		payload, rest, ok = payloadOf(typ, b)
+		return col, typ, payload, rest, ok
+	}
+	if n > len(b) {
+		return col, typ, nil, nil, false
+	}
+	return col, typ, b[:n], b[n:], true
+}
+
+// oneVarint is how many bytes a varint takes, more than there are if it does not
+// end.
+func oneVarint(b []byte) int {
+	n := 0
+	for n < len(b) && b[n] >= 0x80 {
+		n++
+	}
+	return n + 1
 }
 
 // tag reads the tag of a value: the distance of its column's ID from the one
@@ -143,12 +193,13 @@ func payloadOf(typ ValueType, b []byte) (payload, rest []byte, ok bool) {
 	return b[:n], b[n:], true
 }
 
-// varints is how many bytes n varints take, -1 if there are not so many.
+// varints is how many bytes n varints take; if there are not so many, it is -1 or
+// more than there are.
 func varints(b []byte, n int) int {
-	for i, c := range b {
-		if c < 0x80 {
+	for at := 0; at < len(b); at += 8 {
+		for ends := ^word(b[at:]) & highs; ends != 0; ends &= ends - 1 {
 			if n--; n == 0 {
-				return i + 1
+				return at + bits.TrailingZeros64(ends)/8 + 1
 			}
 		}
 	}

@@ -125,19 +125,15 @@ func (w *entryWalk) content(entry []byte, hash uint64, tag enc.Tag, data []byte,
 	}
 	var id uint32
 	for len(data) > 0 {
-		var (
-			typ     enc.ValueType
-			payload []byte
-			isNull  bool
-			err     error
-		)
-		if id, typ, payload, data, isNull, err = enc.TupleNext(data, id); err != nil {
-			return err
+		col, typ, payload, rest, ok := enc.NextValue(data, id)
+		if !ok {
+			return enc.TupleError(col, typ)
 		}
-		if id < uint32(len(w.ix.byColumn)) && w.ix.byColumn[id] && !isNull {
-			column := columnPart(id, typ)
+		if col < uint32(len(w.ix.byColumn)) && w.ix.byColumn[col] && typ != enc.NullValue {
+			column := columnPart(col, typ)
 			w.add(entry, column, partHash(hash, column, payload), payload)
 		}
+		id, data = col, rest
 	}
 	return nil
 }

@@ -214,19 +214,15 @@ func (s *scan) content(tag enc.Tag, data []byte, family uint32) error {
 	cells := s.d.cells
 	var id uint32
 	for len(data) > 0 {
-		var (
-			typ     enc.ValueType
-			payload []byte
-			isNull  bool
-			err     error
-		)
-		if id, typ, payload, data, isNull, err = enc.TupleNext(data, id); err != nil {
-			return err
+		col, typ, payload, rest, ok := enc.NextValue(data, id)
+		if !ok {
+			return enc.TupleError(col, typ)
 		}
-		if id < uint32(len(cells)) && cells[id] >= 0 && !isNull {
-			at := cells[id]
+		if col < uint32(len(cells)) && cells[col] >= 0 && typ != enc.NullValue {
+			at := cells[col]
 			s.row.kinds[at], s.row.cells[at] = tupleValue, cell{typ: typ, data: payload}
 		}
+		id, data = col, rest
 	}
 	return nil
 }
