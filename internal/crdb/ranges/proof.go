@@ -81,7 +81,7 @@ func (r *Range) judge(got raftlog.Stats) Proof {
 	case r.Replay.Problem != "":
 		p.Why = r.Replay.Problem
 	case !got.SameData(want):
-		p.Why = fmt.Sprintf("the range's statistics say %s, but there are %s", want, got)
+		p.Why = fmt.Sprintf("the range's statistics say %s, but there are %s: rows are lost, or newer versions and deletions of rows, so that older ones show", want, got)
 	default:
 		p.Whole, p.Why = true, fmt.Sprintf("the range's statistics agree: %s", want)
 	}

@@ -185,6 +185,24 @@ func (m *Map) Damage() []engine.Damage {
 	return out
 }
 
+// learn takes in damage that the stores' remains were found to have.
+func (m *Map) learn(list []engine.Damage) {
+	for _, s := range m.Sources {
+		s.damaged.add(slices.DeleteFunc(slices.Clone(list), func(d engine.Damage) bool { return d.Store != s.Name }))
+	}
+}
+
+// Absent are the members of a range whose stores are not here: what its ranges
+// lack for a proof, any of them may have.
+func (m *Map) Absent(members []Member) (out []Member) {
+	for _, one := range members {
+		if !slices.ContainsFunc(m.Sources, func(s *Source) bool { return s.Store == one.Store }) {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
 // Held is how many bytes of logs the map keeps in memory.
 func (m *Map) Held() int64 { return m.room.tails.used.Load() + m.room.layers.used.Load() }
 

@@ -256,6 +256,9 @@ func (it *iter) shut() {
 func (it *iter) meet() {
 	list := it.phys.Damage()
 	if it.piece.base == nil {
+		if len(list) > len(it.hurt)-it.before {
+			it.m.learn(list)
+		}
 		it.hurt = append(it.hurt[:it.before], list...)
 		return
 	}

@@ -12,9 +12,10 @@ import (
 
 // Report is all that a salvage found, and whether it is all there is.
 type Report struct {
-	Complete  bool       `json:"complete"` // every row is there, and proved
-	Problems  []string   `json:"problems"` // what is missing or doubtful, one sentence each
-	Notes     []string   `json:"notes"`    // what decides nothing
+	Complete  bool       `json:"complete"`         // every row is there, and proved
+	Problems  []string   `json:"problems"`         // what is missing or doubtful, one sentence each
+	Wanted    []string   `json:"wanted,omitempty"` // what would settle them
+	Notes     []string   `json:"notes"`            // what decides nothing
 	AsOf      string     `json:"as_of,omitempty"`
 	OneWay    []string   `json:"one_way,omitempty"` // indexes of which only that each entry has its row is proved: they are partial
 	Rows      int64      `json:"rows"`

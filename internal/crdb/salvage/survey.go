@@ -153,6 +153,9 @@ func (c *Cluster) survey(ctx context.Context, rep *Report, opt Options) error {
 			}
 		}
 	}
+	if rep.Wanted, err = c.wanted(ctx, rep); err != nil {
+		return err
+	}
 	c.tooOld(rep, opt.AsOf)
 	rep.Map, err = c.KeyMap()
 	return err

@@ -284,7 +284,8 @@ func verdict(rep *salvage.Report, dir string) error {
 	if rep.Complete {
 		return nil
 	}
-	return fault.New(fault.Different, rep.Summary(), "all is named in "+filepath.Join(dir, "report.html")+"; more stores of the cluster may have what is missing")
+	hint := "all is named in " + filepath.Join(dir, "report.html")
+	return fault.New(fault.Different, rep.Summary(), strings.Join(append([]string{hint}, rep.Wanted...), "; "))
 }
 
 // Verify implements step.Step: the files are as they were written, the report says
