@@ -19,10 +19,16 @@ func (l *loader) loadPart(ctx context.Context, conn *pgx.Conn, c chunk) error {
 	l.Progress.Note(c.Filter)
 	m := meter{to: l.Progress, weight: c.Weight}
 	var whole *sums
-	err := l.enter(ctx, conn, c, func(freeze bool) (sum amount, err error) {
-		sum, whole, err = l.copyPart(ctx, conn, c, freeze, m.moved)
-		return sum, err
-	})
+	copied := func(inBinary bool) error {
+		return l.enter(ctx, conn, c, func(freeze bool) (sum amount, err error) {
+			sum, whole, err = l.copyPart(ctx, conn, c, inBinary, freeze, m.moved)
+			return sum, err
+		})
+	}
+	err := copied(true)
+	if errors.Is(err, errNoBinary) {
+		err = copied(false)
+	}
 	if err == nil && whole != nil {
 		l.proof.keep(c.Filter, whole)
 	}
@@ -63,7 +69,7 @@ func whereOf(err error) error {
 
 // copyPart copies a file into its table. If the load is proved, the rows are summed
 // up on their way: what is read for the one is there for the other.
-func (l *loader) copyPart(ctx context.Context, conn *pgx.Conn, c chunk, freeze bool, moved func(int64)) (sum amount, _ *sums, err error) {
+func (l *loader) copyPart(ctx context.Context, conn *pgx.Conn, c chunk, inBinary, freeze bool, moved func(int64)) (sum amount, whole *sums, err error) {
 	rows, err := openCSV(filepath.Join(l.plan.Dir, c.Filter), l.plan.Null)
 	if err != nil {
 		return sum, nil, err
@@ -72,9 +78,18 @@ func (l *loader) copyPart(ctx context.Context, conn *pgx.Conn, c chunk, freeze b
 	if err := forgetRejected(l.plan.Dir, c.Filter); err != nil {
 		return sum, nil, err
 	}
-	from, whole, options, err := l.copyForm(rows, c)
+	table := l.tables[[2]string{c.Schema, c.Table}]
+	from, options, err := l.copyForm(rows, table, c.Columns, inBinary)
 	if err != nil {
 		return sum, nil, err
+	}
+	if l.proof != nil {
+		whole = l.proof.wholeSums()
+		summer, err := newRowSummer(rows, table, l.plan.table([2]string{c.Schema, c.Table}).Columns, whole)
+		if err != nil {
+			return sum, nil, err
+		}
+		from.summed(summer)
 	}
 	if freeze {
 		options = append(options, "freeze")
@@ -82,36 +97,31 @@ func (l *loader) copyPart(ctx context.Context, conn *pgx.Conn, c chunk, freeze b
 	in := counted{from: from, moved: func(n int64) { sum.bytes += n; moved(n) }}
 	sql := "copy " + Quote(c.Schema, c.Table) + parens(c.columnList()) + " from stdin (" + strings.Join(options, ", ") + ")"
 	tag, err := conn.PgConn().CopyFrom(ctx, &in, sql)
+	if err != nil && from.err != nil && !errors.Is(from.err, io.EOF) {
+		err = from.err // which the server only repeats
+	}
 	sum.rows = tag.RowsAffected()
 	return sum, whole, err
 }
 
-// copyForm chooses how the rows of a file are given to the server: as they stand
-// there, or in COPY's text form if they have columns that the server computes, for it
-// takes all columns of a file or none. whole sums them up as they are read.
-func (l *loader) copyForm(rows *csvRows, c chunk) (from io.Reader, whole *sums, options []string, err error) {
-	options = []string{"format csv", "null " + Literal(l.plan.Null)}
-	reader := lineReader(rows)
-	if !slices.Equal(c.Columns, rows.header) {
-		order, err := rows.places(c.Columns)
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		reader, options = textReader(rows, order), []string{"format text"}
-	} else if l.proof == nil {
-		_, err := rows.file.Seek(0, io.SeekStart)
-		return rows.file, nil, append(options, "header"), err
+// copyForm chooses how the rows of a file are given to the server: in binary, if that
+// is wanted and all types have such a form; or as they stand there; or in COPY's text
+// form if there are columns that the server computes, for it takes all columns of a
+// file or none.
+func (l *loader) copyForm(rows *csvRows, table *loadTarget, columns []string, inBinary bool) (from *rowReader, options []string, err error) {
+	order, err := rows.places(columns)
+	if err != nil {
+		return nil, nil, err
 	}
-	if l.proof != nil {
-		at := [2]string{c.Schema, c.Table}
-		whole = l.proof.wholeSums()
-		summer, err := newRowSummer(rows, l.tables[at], l.plan.table(at).Columns, whole)
-		if err != nil {
-			return nil, nil, nil, err
+	if inBinary {
+		if from = binaryReader(rows, order, table.typesOf(columns)); from != nil {
+			return from, []string{"format binary"}, nil
 		}
-		reader.summed(summer)
 	}
-	return reader, whole, options, nil
+	if slices.Equal(columns, rows.header) {
+		return lineReader(rows), []string{"format csv", "null " + Literal(l.plan.Null)}, nil
+	}
+	return textReader(rows, order), []string{"format text"}, nil
 }
 
 // counted tells how much was read.

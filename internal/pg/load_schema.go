@@ -22,12 +22,15 @@ type loadTarget struct {
 	lock                             uint32   // its OID
 }
 
-// typeOf is the OID of a column's type, 0 if there is no such column.
-func (t *loadTarget) typeOf(column string) uint32 {
-	if i := slices.Index(t.Columns, column); i >= 0 {
-		return t.Types[i]
+// typesOf are the OIDs of some columns' types, 0 for what is no column.
+func (t *loadTarget) typesOf(columns []string) []uint32 {
+	types := make([]uint32, len(columns))
+	for i, c := range columns {
+		if at := slices.Index(t.Columns, c); at >= 0 {
+			types[i] = t.Types[at]
+		}
 	}
-	return 0
+	return types
 }
 
 // loadTables reads the target's tables, or only one.

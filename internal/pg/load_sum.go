@@ -82,8 +82,8 @@ func newRowSummer(rows *csvRows, table *loadTarget, columns []string, all *sums)
 		return nil, err
 	}
 	s := &rowSummer{rows: rows, order: order, all: all}
-	for _, name := range columns {
-		s.forms = append(s.forms, valueForms(table.typeOf(name)))
+	for _, oid := range table.typesOf(columns) {
+		s.forms = append(s.forms, valueForms(oid))
 	}
 	return s, nil
 }
