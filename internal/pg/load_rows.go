@@ -71,6 +71,10 @@ func (l *loader) receive(ctx context.Context, files map[string]*loadTask, came c
 	return nil
 }
 
+// frozenBytes is what a table's only file has at least for its rows to be loaded
+// frozen: the TRUNCATE before that makes three files anew.
+const frozenBytes = 256 << 10
+
 // planParts enters every file as a chunk, once.
 func (l *loader) planParts(ctx context.Context) error {
 	if stands, err := done(ctx, l.target.conn, planned); stands || err != nil {
@@ -89,7 +93,7 @@ func (l *loader) planParts(ctx context.Context) error {
 		for _, part := range t.Parts {
 			chunks = append(chunks, chunk{
 				What: chunkTable, Schema: t.Schema, Table: t.Name, Columns: columns, Filter: part.Path, Past: -1,
-				Fresh: len(t.Parts) == 1, Weight: part.Bytes,
+				Fresh: len(t.Parts) == 1 && part.Bytes >= frozenBytes, Weight: part.Bytes,
 			})
 		}
 	}

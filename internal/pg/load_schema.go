@@ -79,8 +79,8 @@ func arguments(texts []string) (list []any) {
 // Entries of the ledger.
 const keysTaken = "keys taken off"
 
-// makeBefore makes the tables and takes their primary keys off: an index is
-// built faster from all rows than row by row.
+// makeBefore makes the tables and takes primary keys off that they have by then: an
+// index is built faster from all rows than row by row.
 func (l *loader) makeBefore(ctx context.Context) (err error) {
 	var entries []entry
 	for i, sql := range l.plan.Before {
@@ -142,7 +142,7 @@ type plannedLater struct{ keys, indexes, foreign, rest []later }
 
 var (
 	indexOn = regexp.MustCompile(`^CREATE (?:UNIQUE )?INDEX ` + anyName + ` ON (` + anyName + `)\.(` + anyName + `)[ (]`)
-	alterOf = regexp.MustCompile(`^ALTER TABLE (` + anyName + `)\.(` + anyName + `) ADD CONSTRAINT ` + anyName + ` (FOREIGN KEY )?`)
+	alterOf = regexp.MustCompile(`^ALTER TABLE (` + anyName + `)\.(` + anyName + `) ADD CONSTRAINT ` + anyName + ` (PRIMARY KEY |FOREIGN KEY )?`)
 )
 
 // laterOf divides the statements.
@@ -166,7 +166,10 @@ func (l *loader) laterOf(ctx context.Context) (p plannedLater, err error) {
 			e.Type, e.table, into = "INDEX", [2]string{unquoted(m[1]), unquoted(m[2])}, &p.indexes
 		} else if m := alterOf.FindStringSubmatch(sql); m != nil {
 			e.Type, e.table, into = "CONSTRAINT", [2]string{unquoted(m[1]), unquoted(m[2])}, &p.indexes
-			if m[3] != "" {
+			switch m[3] {
+			case "PRIMARY KEY ":
+				e.Type, into = "PRIMARY KEY", &p.keys
+			case "FOREIGN KEY ":
 				e.Type, into = "FOREIGN KEY", &p.foreign
 			}
 		}

@@ -68,15 +68,16 @@ type postgres struct {
 	catalog  *Catalog
 	namer    *namer
 	database uint32
-	used     map[string]bool // the names of tables and indexes, which share one space in a schema
-	next     map[string]int  // the last number behind a name that was taken
+	used     map[string]bool   // the names of tables and indexes, which share one space in a schema
+	next     map[string]int    // the last number behind a name that was taken
+	keys     map[*Table]string // the constraints that are the tables' primary keys
 	rowid    bool
 }
 
 func (c *Catalog) postgres(tenant uint64, database uint32, tables []*Table) *postgres {
 	w := &postgres{
 		catalog: c, namer: c.namer(tenant), Script: &Script{Tenant: tenant}, database: database,
-		used: map[string]bool{}, next: map[string]int{},
+		used: map[string]bool{}, next: map[string]int{}, keys: map[*Table]string{},
 	}
 	for _, t := range tables {
 		w.Database, w.used[name(t)] = t.Database, true
@@ -137,7 +138,8 @@ func (w *postgres) needRowid() { w.rowid = true }
 // shifted by 15 bits.
 const rowidSequence = `CREATE SEQUENCE public.unique_rowid START 4611686018427387904`
 
-// table writes CREATE TABLE with the primary key.
+// table writes CREATE TABLE. The primary key is made behind the rows, but has its
+// name before all other indexes.
 func (w *postgres) table(t *Table) Statement {
 	var lines, notes []string
 	for i := range t.Columns {
@@ -151,9 +153,7 @@ func (w *postgres) table(t *Table) Statement {
 			lines = append(lines, line)
 		}
 	}
-	if key := w.primaryKey(t); key != "" {
-		lines = append(lines, key)
-	}
+	w.keys[t] = w.primaryKey(t)
 	if more := w.tableNote(t); more != "" {
 		notes = append(notes, more)
 	}

@@ -54,6 +54,9 @@ func (w *postgres) behind(t *Table) {
 	if t.View != "" {
 		return
 	}
+	if key := w.keys[t]; key != "" {
+		w.after(Statement{SQL: fmt.Sprintf("ALTER TABLE %s ADD %s", name(t), key), What: "primary key", Table: t})
+	}
 	for i := range t.Indexes {
 		if !t.Indexes[i].Disabled {
 			w.index(t, &t.Indexes[i])

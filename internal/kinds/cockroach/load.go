@@ -35,7 +35,7 @@ be an empty database of PostgreSQL 12 or newer; one load fills it from one datab
 
 First come the tables, without their keys; then the files, ` + "`jobs`" + ` at once, by COPY. As soon as all files of a table are in, its primary key,
 indexes, constraints and statistics are made, while others are still on their way; foreign keys follow when all tables are complete, then
-the values of sequences, views and comments. The file of a table that has only one is loaded frozen, so that the server need not look at its rows again.
+the values of sequences, views and comments. The file of a table that has only one is loaded frozen, unless it is small, so that the server need not look at its rows again.
 
 What a column holds is for PostgreSQL to read: another form of the same number or time is the same value. Columns that the server computes are not
 loaded; they are compared.
