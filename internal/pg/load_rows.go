@@ -144,7 +144,7 @@ func (l *loader) tasks(ctx context.Context) (tasks []*loadTask, files map[string
 		at := [2]string{c.Schema, c.Table}
 		stages[at], tasks = append(stages[at], t), append(tasks, t)
 	}
-	weights := l.weights()
+	weights, rows := l.weights(), len(tasks)
 	for at := range l.tables {
 		before := stages[at]
 		keys := l.laterTasks(later.keys, at, made, weights[at])
@@ -160,6 +160,11 @@ func (l *loader) tasks(ctx context.Context) (tasks []*loadTask, files map[string
 			}
 			tasks, before = append(tasks, list...), append(before, list...)
 		}
+	}
+	for _, t := range tasks[rows:] {
+		// What files are waited for leaves time to finish tables, while the server has
+		// them in memory, and before its autovacuum gathers the same statistics.
+		t.soon = l.Ready != nil
 	}
 	return tasks, files, nil
 }

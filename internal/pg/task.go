@@ -18,6 +18,8 @@ type task[W any] struct {
 	// alone are relations that nobody else may work on meanwhile, among those
 	// that share them.
 	alone, among []uint32
+	// soon tells that it comes before all that are not.
+	soon bool
 	// outside tells that nobody here does it: it ends when word of it comes.
 	outside bool
 
@@ -37,7 +39,7 @@ func (t *task[W]) after(others ...*task[W]) {
 // board hands tasks out: of those that can begin the one with the longest
 // chain behind it, for that is what everything else ends up waiting for.
 type board[W any] struct {
-	ready []*task[W] // longest chain first
+	ready []*task[W] // those that come soon, then longest chain first
 	users map[uint32]int
 	open  int // tasks that have not ended
 }
@@ -80,7 +82,7 @@ func newBoard[W any](tasks []*task[W]) (*board[W], error) {
 
 func (b *board[W]) put(t *task[W]) {
 	at, _ := slices.BinarySearchFunc(b.ready, t, func(a, t *task[W]) int {
-		if a.chain >= t.chain {
+		if a.soon == t.soon && a.chain >= t.chain || a.soon && !t.soon {
 			return -1
 		}
 		return 1

@@ -77,11 +77,14 @@ func TestTheLongestChainIsFirst(t *testing.T) {
 	}
 	single, first, second := add("single", 10), add("first", 1), add("second", 12)
 	second.after(first)
+	hurried := add("hurried", 0)
+	hurried.soon = true
+	hurried.after(first)
 	open := func(context.Context) (int, error) { return 0, nil }
-	if err := runTasks(t.Context(), 1, []*task[int]{single, first, second}, nil, open, func(int) error { return nil }); err != nil {
+	if err := runTasks(t.Context(), 1, []*task[int]{single, first, second, hurried}, nil, open, func(int) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"first", "second", "single"}; !slices.Equal(order, want) {
+	if want := []string{"first", "hurried", "second", "single"}; !slices.Equal(order, want) {
 		t.Errorf("order is %v, want %v", order, want)
 	}
 }
