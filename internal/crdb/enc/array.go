@@ -23,6 +23,7 @@ type elements struct {
 	nulls []byte // a bit for each element, or nothing
 	b     []byte
 	elem  *Type
+	typ   ValueType
 }
 
 func elementsOf(t *Type, payload []byte) (e elements, ok bool) {
@@ -30,6 +31,7 @@ func elementsOf(t *Type, payload []byte) (e elements, ok bool) {
 	if e.elem == nil || len(payload) < 2 || payload[0]&arrayDimensions > 1 {
 		return e, false
 	}
+	e.typ = elementType(e.elem)
 	_, _, b, ok := tag(payload[1:])
 	if !ok {
 		return e, false
@@ -59,7 +61,7 @@ func (e *elements) next() (typ ValueType, payload []byte, ok bool) {
 	if e.nulls != nil && e.nulls[i/8]>>(i%8)&1 == 1 {
 		return NullValue, nil, true
 	}
-	typ = elementType(e.elem)
+	typ = e.typ
 	if typ == TrueValue { // the only elements with a tag
 		if len(e.b) == 0 {
 			return 0, nil, false
@@ -126,26 +128,31 @@ func appendArray(dst []byte, t *Type, payload []byte, depth int) ([]byte, bool) 
 		return dst, false
 	}
 	vector := t.vector()
+	separator := either(vector, ' ', ',')
 	if !vector {
 		dst = append(dst, '{')
 	}
 	for i := range e.n {
 		if i > 0 {
-			dst = append(dst, either(vector, ' ', ','))
+			dst = append(dst, separator)
 		}
 		typ, payload, ok := e.next()
 		if !ok {
 			return dst, false
 		}
-		if typ == NullValue {
+		switch {
+		case typ == NullValue:
 			dst = append(dst, "NULL"...)
-			continue
+		case e.elem.Family == IntFamily:
+			dst, ok = appendIntValue(dst, payload)
+		default:
+			from := len(dst)
+			dst, ok = appendElement(dst, e.elem, typ, payload, depth+1)
+			dst = quoteElement(dst, from)
 		}
-		from := len(dst)
-		if dst, ok = appendElement(dst, e.elem, typ, payload, depth+1); !ok {
+		if !ok {
 			return dst, false
 		}
-		dst = quoteElement(dst, from)
 	}
 	if !vector {
 		dst = append(dst, '}')
@@ -163,6 +170,8 @@ func appendElement(dst []byte, t *Type, typ ValueType, payload []byte, depth int
 	case t.Family == TimestampFamily && typ == TimeValue:
 		i, ok := instantOfValue(payload)
 		return i.appendText(dst, utc), ok
+	case t.Family == StringFamily && typ == BytesValue && !t.blankPadded():
+		return append(dst, payload...), true
 	}
 	dst, err := appendText(dst, t, typ, payload, depth)
 	return dst, err == nil
@@ -174,13 +183,16 @@ func quoteElement(dst []byte, from int) []byte {
 	text := dst[from:]
 	quoted := len(text) == 0 || len(text) == 4 && strings.EqualFold(string(text), "NULL")
 	for _, c := range text {
-		quoted = quoted || c <= '}' && (isBlank(c) || c == '{' || c == '}' || c == ',' || c == '"' || c == '\\')
+		quoted = quoted || apart[c]
 	}
 	if !quoted {
 		return dst
 	}
 	return quote(dst, from, '\\')
 }
+
+// apart is what an array reads as something else than a part of an element.
+var apart = [256]bool{' ': true, '\t': true, '\n': true, '\v': true, '\f': true, '\r': true, '{': true, '}': true, ',': true, '"': true, '\\': true}
 
 // quoteMember does the same for a member of a tuple, where NULL is nothing at
 // all and quotes and backslashes are doubled.

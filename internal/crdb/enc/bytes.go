@@ -1,6 +1,9 @@
 package enc
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // The markers of strings in keys, and how a zero byte and the end are written:
 // 00 ff and 00 01, all of it inverted if descending.
@@ -13,12 +16,7 @@ const (
 
 // appendKeyBytes appends the ordered encoding of a string of bytes.
 func appendKeyBytes(dst, s []byte, desc bool) []byte {
-	if desc {
-		dst = append(dst, bytesDescMarker)
-	} else {
-		dst = append(dst, bytesMarker)
-	}
-	return appendEscaped(dst, s, desc)
+	return appendEscaped(append(dst, either(desc, bytesDescMarker, bytesMarker)), s, desc)
 }
 
 func appendEscaped(dst, s []byte, desc bool) []byte {
@@ -59,6 +57,16 @@ func keyBytes(dst, key []byte, desc bool) (out, rest []byte, ok bool) {
 		return dst, nil, false
 	}
 	return unescape(dst, key[1:])
+}
+
+// keyUUID cuts the bytes of a UUID from an ascending key, where they stand as they
+// are unless one of them is zero.
+func keyUUID(key []byte) (u, rest []byte, ok bool) {
+	if len(key) < 19 || key[0] != bytesMarker || key[17] != 0 || key[18] != escapedEnd {
+		return nil, nil, false
+	}
+	a, b := binary.LittleEndian.Uint64(key[1:]), binary.LittleEndian.Uint64(key[9:])
+	return key[1:17], key[19:], ((a-ones)&^a|(b-ones)&^b)&highs == 0
 }
 
 func unescape(dst, b []byte) (out, rest []byte, ok bool) {

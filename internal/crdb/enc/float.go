@@ -76,7 +76,33 @@ func appendFloat(dst []byte, t *Type, f float64) []byte {
 	if t.isFloat4() && float64(float32(f)) == f {
 		size = 32
 	}
+	if out, ok := appendShort(dst, f, size); ok {
+		return out
+	}
 	return strconv.AppendFloat(dst, f, 'g', -1, size)
+}
+
+// appendShort appends a float if a number of at most six decimals stands for it,
+// as people write them. Of numbers of up to 15 digits (6 of a FLOAT4) at most one
+// stands for the same float, so that no other is shorter.
+func appendShort(dst []byte, f float64, size int) ([]byte, bool) {
+	const scale = 1e6
+	abs := math.Abs(f)
+	if !(abs >= 1e-4 && abs < 1e6) { // others have an exponent, or are none
+		return dst, false
+	}
+	n := uint64(abs*scale + 0.5)
+	if size == 32 {
+		if n%1000 != 0 || n >= 1000*scale || float32(float64(n)/scale) != float32(abs) {
+			return dst, false
+		}
+	} else if float64(n)/scale != abs {
+		return dst, false
+	}
+	if f < 0 {
+		dst = append(dst, '-')
+	}
+	return appendFraction(appendUint(dst, n/scale), int64(n%scale*1000)), true
 }
 
 func (t *Type) isFloat4() bool {

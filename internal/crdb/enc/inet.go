@@ -3,7 +3,6 @@ package enc
 import (
 	"encoding/binary"
 	"net/netip"
-	"strconv"
 )
 
 // The families of an address in its encoding: family, bits of the mask, bytes.
@@ -31,16 +30,34 @@ func appendInet(dst, payload []byte) ([]byte, bool) {
 	if n := inetLen(payload); n < 0 || n != len(payload) {
 		return dst, false
 	}
-	addr, _ := netip.AddrFromSlice(payload[2:])
-	mask := int(payload[1])
-	if mask > addr.BitLen() {
+	mask, bits := int(payload[1]), 8*len(payload[2:])
+	if mask > bits {
 		return dst, false
 	}
-	dst = addr.AppendTo(dst)
-	if mask == addr.BitLen() {
+	if payload[0] == inetV4 {
+		dst = appendOctets(dst, payload[2:])
+	} else {
+		addr, _ := netip.AddrFromSlice(payload[2:])
+		dst = addr.AppendTo(dst)
+	}
+	if mask == bits {
 		return dst, true
 	}
-	return strconv.AppendInt(append(dst, '/'), int64(mask), 10), true
+	return appendUint(append(dst, '/'), uint64(mask)), true
+}
+
+// appendOctets appends bytes as numbers between points.
+func appendOctets(dst, b []byte) []byte {
+	n := len(dst)
+	dst = room(dst, 4*len(b)+4)
+	for _, c := range b {
+		v := uint32(c)
+		w := v/100 | v/10%10<<8 | v%10<<16 | '0'*0x010101 | '.'<<24
+		skip := one(c < 100) + one(c < 10)
+		binary.LittleEndian.PutUint32(dst[n:], w>>(8*skip))
+		n += 4 - skip
+	}
+	return dst[:n-1]
 }
 
 // inetOf is the encoding of an address as people write it.

@@ -32,8 +32,11 @@ func appendKeyUint(dst []byte, v uint64) []byte {
 	if v <= smallInt {
 		return append(dst, zeroInt+byte(v))
 	}
-	n := byteLen(v)
-	return appendLow(append(dst, bigInt+byte(n)), v, n)
+	n, at := byteLen(v), len(dst)
+	dst = room(dst, 9)
+	dst[at] = bigInt + byte(n)
+	binary.BigEndian.PutUint64(dst[at+1:], v<<(64-8*n))
+	return dst[:at+1+n]
 }
 
 // appendKeyUintDesc appends the descending encoding of an unsigned integer,

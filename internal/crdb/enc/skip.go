@@ -5,10 +5,18 @@ import "bytes"
 // SkipKey is what follows one column of an index key. Without a type every
 // encoding but that of a tuple is recognized by its first byte.
 func SkipKey(t *Type, desc bool, key []byte) (rest []byte, err error) {
-	ok := true
-	if t != nil && t.Family == TupleFamily {
+	ok := false
+	switch {
+	case t != nil && t.Family == TupleFamily:
 		rest, ok = skipTuple(t, desc, key, 0)
-	} else {
+	case len(key) > 0 && key[0] >= zeroInt && key[0] <= bigInt: // an integer of one byte
+		return key[1:], nil
+	default:
+		if t != nil && t.Family == UUIDFamily {
+			if _, rest, ok = keyUUID(key); ok {
+				return rest, nil
+			}
+		}
 		rest, ok = skipKey(key, 0)
 	}
 	if !ok {

@@ -1,9 +1,6 @@
 package enc
 
-import (
-	"encoding/hex"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // utc is how CockroachDB shows the zone in which it keeps every timestamp.
 const utc = "+00:00"
@@ -103,7 +100,7 @@ func appendBytesText(dst []byte, t *Type, s []byte) ([]byte, bool) {
 	case NameFamily, RefCursorFamily, JSONPathFamily, LTreeFamily:
 		return append(dst, s...), true
 	case BytesFamily:
-		return hex.AppendEncode(append(dst, '\\', 'x'), s), true
+		return appendHex(append(dst, '\\', 'x'), s), true
 	case EnumFamily:
 		label, ok := t.Enum.Label(s)
 		return append(dst, label...), ok

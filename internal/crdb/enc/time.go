@@ -70,7 +70,8 @@ func (i instant) appendValue(dst []byte) []byte {
 	return binary.AppendVarint(binary.AppendVarint(dst, i.sec), i.nano)
 }
 
-// appendText appends "2020-01-02 03:04:05.123456", then the zone, then BC.
+// appendText appends "2020-01-02 03:04:05.123456", then the zone, then BC. Nearly
+// all moments are of the years 1 to 9999.
 func (i instant) appendText(dst []byte, zone string) []byte {
 	since := uint64(i.sec + epoch*daySeconds)
 	if since < yearOne*daySeconds || since >= yearTenThousand*daySeconds {
@@ -82,9 +83,8 @@ func (i instant) appendText(dst []byte, zone string) []byte {
 	n := len(dst)
 	dst = room(dst, 40)
 	b := (*[40]byte)(dst[n:])
-	w := dateWord(year, month, day)
-	putWord(b[0:], w&0xffffffff|'-'<<32|w&0xffff00000000<<8|'-'<<56)
-	putWord(b[8:], w>>48|' '<<16)
+	putDate((*[16]byte)(b[:]), year, month, day)
+	b[10] = ' '
 	putWord(b[11:], clockWord(second))
 	at := 19
 	if i.nano != 0 {
@@ -99,16 +99,22 @@ func (i instant) appendText(dst []byte, zone string) []byte {
 	return dst[:n+at]
 }
 
-func dateWord(year, month, day uint32) uint64 {
-	return zeros | fourTwos(uint64(year/100|year%100<<16)|uint64(month|day<<16)<<32)
+// putDate writes "2020-01-02", and zeros behind it.
+func putDate(b *[16]byte, year, month, day uint32) {
+	w := zeros | fourTwos(uint64(year/100|year%100<<16)|uint64(month|day<<16)<<32)
+	putWord(b[0:], w&0xffffffff|'-'<<32|w&0xffff00000000<<8|'-'<<56)
+	putWord(b[8:], w>>48)
 }
 
+// clockWord is "03:04:05" from the seconds of less than a hundred hours.
 func clockWord(second uint32) uint64 {
 	minute := second / 60
 	w := zeros | fourTwos(uint64(minute/60|minute%60<<16)|uint64(second%60)<<32)
 	return w&0xffff | ':'<<16 | w&0xffff0000<<8 | ':'<<40 | w&0xffff00000000<<16
 }
 
+// putFraction writes the digits of nanoseconds, more than none, without the zeros
+// behind them, and returns how many they are.
 func putFraction(b *[9]byte, nano uint32) int {
 	w, last := eight(nano/10), byte(nano%10)
 	putWord(b[:], w|zeros)
@@ -118,6 +124,7 @@ func putFraction(b *[9]byte, nano uint32) int {
 	return 8 - bits.LeadingZeros64(w)/8
 }
 
+// appendFar appends what has no four digits of the year after Christ.
 func (i instant) appendFar(dst []byte, zone string) []byte {
 	days, second := i.sec/daySeconds, i.sec%daySeconds
 	if second < 0 {
@@ -134,6 +141,13 @@ func (i instant) appendFar(dst []byte, zone string) []byte {
 
 // appendDate appends the date of a number of days since 1970.
 func appendDate(dst []byte, days int64) []byte {
+	if since := uint64(days + epoch); since >= yearOne && since < yearTenThousand {
+		year, month, day := inEra(uint32(since))
+		n := len(dst)
+		dst = room(dst, 16)
+		putDate((*[16]byte)(dst[n:]), year, month, day)
+		return dst[:n+10]
+	}
 	switch {
 	case days < firstDate:
 		return append(dst, "-infinity"...)
@@ -206,12 +220,10 @@ func appendYMD(dst []byte, year int64, month, day int) []byte {
 		dst = appendPair(append(appendInt(dst, year), '-'), month)
 		return appendPair(append(dst, '-'), day)
 	}
-	w := zeros | fourTwos(uint64(year)/100|uint64(year)%100<<16|uint64(month)<<32|uint64(day)<<48)
 	n := len(dst)
-	dst = room(dst, 10)
-	putWord(dst[n:], w&0xffffffff|'-'<<32|w&0xffff00000000<<8|'-'<<56)
-	dst[n+8], dst[n+9] = byte(w>>48), byte(w>>56)
-	return dst
+	dst = room(dst, 16)
+	putDate((*[16]byte)(dst[n:]), uint32(year), uint32(month), uint32(day))
+	return dst[:n+10]
 }
 
 // appendClock appends hours, minutes and seconds; more than a hundred hours have
@@ -222,9 +234,7 @@ func appendClock(dst []byte, second int64) []byte {
 		dst = appendPair(append(appendInt(dst, hour), ':'), int(second/60%60))
 		return appendPair(append(dst, ':'), int(second%60))
 	}
-	v := uint64(second)
-	w := zeros | fourTwos(v/3600|v/60%60<<16|v%60<<32)
-	return binary.LittleEndian.AppendUint64(dst, w&0xffff|':'<<16|w&0xffff0000<<8|':'<<40|w&0xffff00000000<<16)
+	return appendWord(dst, clockWord(uint32(second)))
 }
 
 // appendFraction appends a point and the digits of nanoseconds without the zeros
@@ -235,13 +245,8 @@ func appendFraction(dst []byte, nano int64) []byte {
 	}
 	n := len(dst)
 	dst = room(dst, 10)
-	w, last := eight(uint32(nano)/10), byte(nano%10)
 	dst[n] = '.'
-	putWord(dst[n+1:], w|zeros)
-	if dst[n+9] = '0' + last; last > 0 {
-		return dst
-	}
-	return dst[:n+9-bits.LeadingZeros64(w)/8]
+	return dst[:n+1+putFraction((*[9]byte)(dst[n+1:]), uint32(nano))]
 }
 
 // appendTime appends a time of day from its microseconds.
@@ -249,7 +254,7 @@ func appendTime(dst []byte, micros int64) ([]byte, bool) {
 	if micros < 0 || micros > dayMicros {
 		return dst, false
 	}
-	return appendFraction(appendClock(dst, micros/1e6), micros%1e6*1e3), true
+	return appendFraction(appendWord(dst, clockWord(uint32(micros/1e6))), micros%1e6*1e3), true
 }
 
 // timeTZ is a time of day and how many seconds its zone lies west of Greenwich.
@@ -304,9 +309,9 @@ func (z timeTZ) appendText(dst []byte) []byte {
 	} else {
 		dst = append(dst, '+')
 	}
-	dst = appendPair(append(appendPair(dst, int(east/3600)), ':'), int(east/60%60))
-	if east%60 != 0 {
-		dst = appendPair(append(dst, ':'), int(east%60))
+	n := len(dst)
+	if dst = appendWord(dst, clockWord(uint32(east))); east%60 == 0 {
+		dst = dst[:n+len("00:00")]
 	}
 	return dst
 }
@@ -365,33 +370,31 @@ func (v interval) appendValue(dst []byte) []byte {
 	return binary.AppendVarint(binary.AppendVarint(dst, v.days), v.nanos)
 }
 
+// The units of intervals, in words, with the s of more than one.
+const (
+	years = ' ' | 'y'<<8 | 'e'<<16 | 'a'<<24 | 'r'<<32 | 's'<<40
+	mons  = ' ' | 'm'<<8 | 'o'<<16 | 'n'<<24 | 's'<<32
+	days  = ' ' | 'd'<<8 | 'a'<<16 | 'y'<<24 | 's'<<32
+)
+
+// The units of intervals as words, with the s of more than one.
+const (
+	unitYears = ' ' | 'y'<<8 | 'e'<<16 | 'a'<<24 | 'r'<<32 | 's'<<40
+	unitMons  = ' ' | 'm'<<8 | 'o'<<16 | 'n'<<24 | 's'<<32
+	unitDays  = ' ' | 'd'<<8 | 'a'<<16 | 'y'<<24 | 's'<<32
+)
+
 // appendText appends the interval in PostgreSQL's own style: "1 year 2 mons 3
 // days 04:05:06.789"; what is positive behind something negative says so.
 func (v interval) appendText(dst []byte) []byte {
-	from, minus := len(dst), false
-	for _, part := range [...]struct {
-		n    int64
-		unit string
-	}{{v.months / 12, " year"}, {v.months % 12, " mon"}, {v.days, " day"}} {
-		if part.n == 0 {
-			continue
-		}
-		if len(dst) > from {
-			dst = append(dst, ' ')
-		}
-		if minus && part.n > 0 {
-			dst = append(dst, '+')
-		}
-		dst = append(appendInt(dst, part.n), part.unit...)
-		if part.n != 1 {
-			dst = append(dst, 's')
-		}
-		minus = part.n < 0
-	}
-	if v.nanos == 0 && len(dst) > from {
-		return dst
-	}
+	from := len(dst)
+	dst, minus := appendPart(dst, from, false, v.months/12, unitYears, 5)
+	dst, minus = appendPart(dst, from, minus, v.months%12, unitMons, 4)
+	dst, minus = appendPart(dst, from, minus, v.days, unitDays, 4)
 	if len(dst) > from {
+		if v.nanos == 0 {
+			return dst
+		}
 		dst = append(dst, ' ')
 	}
 	nanos := uint64(v.nanos)
@@ -401,4 +404,20 @@ func (v interval) appendText(dst []byte) []byte {
 		dst = append(dst, '+')
 	}
 	return appendFraction(appendClock(dst, int64(nanos/1e9)), int64(nanos%1e9))
+}
+
+// appendPart appends one part of the interval that begins at from, and says
+// whether the last one was negative; size is that of the unit without its s.
+func appendPart(dst []byte, from int, minus bool, n int64, unit uint64, size int) ([]byte, bool) {
+	if n == 0 {
+		return dst, minus
+	}
+	if len(dst) > from {
+		dst = append(dst, ' ')
+	}
+	if minus && n > 0 {
+		dst = append(dst, '+')
+	}
+	dst = appendWord(appendInt(dst, n), unit)
+	return dst[:len(dst)-8+size+one(n != 1)], n < 0
 }
