@@ -70,26 +70,34 @@ func TestAppended(t *testing.T) {
 	if _, got := ends(data); len(got) != len(all) || len(got) < 40 {
 		t.Errorf("whole: %d ranges, want %d", len(got), len(all))
 	}
-	none, some := false, false
+	truth, _ := scan(t, open(t, dir, Options{}))
+	none, some, single := false, false, false
 	for at := 5000; at < len(data); at += len(data) / 12 {
 		s, got := ends(flip(data, at))
-		lost := int64(0) // up to there
+		lost, hit := int64(0), map[uint64]uint64{} // up to there; single entries
 		for _, d := range s.Damage() {
-			lost = max(lost, d.Offset+d.Size)
+			if k, ok := keys.ParseRangeID(d.Span.From); ok && k.Suffix == keys.RaftLog {
+				hit[k.RangeID] = binary.BigEndian.Uint64(k.Detail)
+			} else if d.Span.To == nil {
+				lost = max(lost, d.Offset+d.Size)
+			}
 		}
 		want := map[uint64]uint64{}
 		for id, a := range all {
-			if a.end > lost {
+			if (lost == 0 || a.end > lost) && hit[id] != a.index {
 				want[id] = a.index
 			}
 		}
+		entries, damage := scan(t, s)
+		lossesNamed(t, truth, entries, damage)
+		single = single || len(hit) > 0
 		none, some = none || len(want) < len(all), some || lost > 0 && len(want) > 0
 		if !maps.Equal(want, got) {
 			t.Errorf("flipped at %d, lost up to %d: %v, want %v", at, lost, got, want)
 		}
 	}
-	if !none || !some {
-		t.Error("every flip, or none, left all ends certain")
+	if !none || !some || !single {
+		t.Error("every flip, or none, left all ends certain, or hit no single entry")
 	}
 	if _, got := ends(flip(data, len(data)-1)); len(got) > 0 {
 		t.Errorf("the last record is damaged: %v", got)

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 
 	"github.com/evac-io/evac/internal/crdb/sst"
 )
@@ -49,11 +50,10 @@ func (b *batch) next() bool {
 	b.kind = sst.Kind(b.rest[0])
 	c := cursor{data: b.rest[1:]}
 	b.key, b.value = c.bytes(), nil
-	switch b.kind {
-	case sst.Set, sst.Merge, sst.RangeDelete, sst.SetWithDelete, sst.RangeKeyDel, sst.RangeKeyUnset, sst.RangeKeySet, sst.DeleteSized, excise:
+	switch fields(b.kind) {
+	case 2:
 		b.value = c.bytes()
-	case sst.Delete, sst.SingleDelete, logData, ingest:
-	default:
+	case 0:
 		c.err = errBatch
 	}
 	if c.err != nil {
@@ -65,4 +65,55 @@ func (b *batch) next() bool {
 	}
 	b.rest = c.data
 	return true
+}
+
+// fields is how many an operation of a kind has: key and value, the key alone, or
+// none if there is no such kind.
+func fields(kind sst.Kind) int {
+	switch kind {
+	case sst.Set, sst.Merge, sst.RangeDelete, sst.SetWithDelete, sst.RangeKeyDel, sst.RangeKeyUnset, sst.RangeKeySet, sst.DeleteSized, excise:
+		return 2
+	case sst.Delete, sst.SingleDelete, logData, ingest:
+		return 1
+	}
+	return 0
+}
+
+// reach is how long a record is at least of which this is the beginning: up to the
+// end of the operation whose value is cut off; 0 if something else is.
+func reach(record []byte) int {
+	at := batchHeader
+	for at < len(record) {
+		n := fields(sst.Kind(record[at]))
+		if n == 0 {
+			return 0
+		}
+		at++
+		for range n {
+			if at > len(record) { // the key is cut off
+				return 0
+			}
+			size, used := binary.Uvarint(record[at:])
+			if used <= 0 || size > math.MaxInt32 {
+				return 0
+			}
+			at += used + int(size)
+		}
+		if n == 1 && at > len(record) {
+			return 0
+		}
+	}
+	return at
+}
+
+// holed is the hole that the current operation's value has, if it has one. A hole
+// never lies elsewhere: see logReader.bridge.
+func (b *batch) holed(length int, holes []hole) *hole {
+	end := length - len(b.rest)
+	for i := range holes {
+		if h := &holes[i]; h.from < end && h.to > end-len(b.value) {
+			return h
+		}
+	}
+	return nil
 }

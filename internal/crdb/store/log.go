@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"hash/crc32"
 	"io"
@@ -49,6 +50,13 @@ type logReader struct {
 	stale  bool   // chunks of another log stand behind good
 	gaps   []gap
 
+	// reach, if it is set, says how long a record is at least, by what its first
+	// bytes say. What is damaged within that length does not end the record.
+	reach  func(record []byte) int
+	last   chunk  // of the record
+	before string // what was wrong before it
+	holes  []hole // in it
+
 	numbered bool // the chunks of this log have its number
 }
 
@@ -66,17 +74,18 @@ func (l *logReader) next() (record []byte, offset int64, ok bool) {
 			l.finish(open)
 			return nil, 0, false
 		}
-		open = open && !broken
+		open = open && (!broken || l.bridge(c))
 		if c.place == fullChunk || c.place == firstChunk {
 			if open {
 				l.wrong("a record has no end")
 			}
 			open, offset, l.record = true, c.offset, l.record[:0]
+			l.before, l.holes = l.why, l.holes[:0]
 		} else if !open {
 			l.wrong("a record has no beginning")
 			continue
 		}
-		l.record = append(l.record, c.payload...)
+		l.record, l.last = append(l.record, c.payload...), c
 		if c.place == middleChunk || c.place == firstChunk {
 			continue
 		}
@@ -98,7 +107,36 @@ func (l *logReader) wrong(why string) {
 type chunk struct {
 	place   int
 	offset  int64
+	header  int // bytes
 	payload []byte
+}
+
+func (c chunk) end() int64 { return c.offset + int64(c.header+len(c.payload)) }
+
+// A hole is a part of a record that could not be read and holds zeroes: so many of
+// its bytes, and the blocks of the file where they should be.
+type hole struct {
+	from, to     int
+	offset, size int64
+	why          string
+}
+
+// bridge goes on with a record at a chunk behind blocks that could not be read, if
+// what was read of it says that it goes as far: a chunk that does not end its
+// record fills its block, so that these blocks held nothing else, and how many
+// bytes of it is known.
+func (l *logReader) bridge(c chunk) bool {
+	from, to := l.last.end(), c.offset
+	if l.reach == nil || from%logBlock != 0 || to%logBlock != 0 || c.header != l.last.header || c.place == fullChunk || c.place == firstChunk {
+		return false
+	}
+	n := int((to - from) / logBlock * int64(logBlock-c.header))
+	if l.reach(l.record) < len(l.record)+n {
+		return false
+	}
+	l.holes = append(l.holes, hole{from: len(l.record), to: len(l.record) + n, offset: from, size: to - from, why: cmp.Or(l.why, badSum)})
+	l.record, l.why = append(l.record, make([]byte, n)...), l.before
+	return true
 }
 
 // chunk finds the next good chunk of this log; broken says that bad bytes were
@@ -120,7 +158,7 @@ func (l *logReader) chunk() (c chunk, broken, ok bool) {
 		}
 		l.wrong(why)
 		broken = true
-		if why == otherLog {
+		if why == otherLog || why == laterLog {
 			l.pos += size // whole, though not ours
 			continue
 		}
@@ -184,6 +222,7 @@ func (l *logReader) load() bool {
 const (
 	tooLong    = "a chunk goes beyond its block"
 	otherLog   = "a chunk of another log"
+	laterLog   = "a chunk of a later log" // a recycled file was an older one's
 	tornWrite  = "the log ends in the middle of a write"
 	notAsLong  = "the log ends before the offset that it promised"
 	badSum     = "a chunk's checksum does not match"
@@ -208,11 +247,17 @@ func (l *logReader) parse(data []byte) (c chunk, size int, why string) {
 	if size > len(data) {
 		return chunk{}, sizeUnsure, tooLong
 	}
-	other := header > plainHeader && binary.LittleEndian.Uint32(data[plainHeader:]) != l.number
+	number := l.number
+	if header > plainHeader {
+		number = binary.LittleEndian.Uint32(data[plainHeader:])
+	}
 	if binary.LittleEndian.Uint32(data) != logSum(data[6:size]) {
 		return chunk{}, size, badSum
 	}
-	if other {
+	switch {
+	case number > l.number:
+		return chunk{}, size, laterLog
+	case number < l.number:
 		l.stale = true
 		return chunk{}, size, otherLog
 	}
@@ -220,7 +265,7 @@ func (l *logReader) parse(data []byte) (c chunk, size int, why string) {
 	if header == syncedHeader {
 		l.synced = max(l.synced, int64(binary.LittleEndian.Uint64(data[recycledHeader:])))
 	}
-	return chunk{place: (kind - 1) & 3, payload: data[header:size]}, size, ""
+	return chunk{place: (kind - 1) & 3, header: header, payload: data[header:size]}, size, ""
 }
 
 // finish decides what stands behind the last record: the ordinary end of a log
@@ -238,7 +283,7 @@ func (l *logReader) finish(open bool) {
 		return
 	case l.cut():
 		g.torn, g.why = true, tornWrite
-	case l.numbered && !l.own():
+	case l.numbered && !l.own() && l.why != laterLog:
 		g.torn = true // most likely the rest of an older log's chunk
 	}
 	l.gaps = append(l.gaps, g)

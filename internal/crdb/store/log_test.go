@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evac-io/evac/internal/crdb/keys"
+	"github.com/evac-io/evac/internal/crdb/sst"
 )
 
 // logOf writes records as the engine does, with chunks of a group of types: 1
@@ -156,11 +157,99 @@ func TestLogLosesLittle(t *testing.T) {
 	}
 }
 
+// someBatch is a record with a large value between two small ones, or with as much
+// in many small ones.
+func someBatch(parts ...int) []byte {
+	r := rand.New(rand.NewPCG(5, 5))
+	record := make([]byte, batchHeader)
+	binary.LittleEndian.PutUint32(record[8:], uint32(len(parts)))
+	for i, n := range parts {
+		value := make([]byte, n)
+		for j := range value {
+			value[j] = byte(r.Uint32())
+		}
+		record = append(record, byte(sst.Set), 3, 'k', byte(i>>8), byte(i), byte(n)|0x80, byte(n>>7)|0x80, byte(n>>14))
+		record = append(record, value...)
+	}
+	return record
+}
+
+// TestBridge flips bits of a log with a large batch in it: what is damaged within
+// its large value takes nothing else with it, and what is damaged elsewhere, or
+// might be the end of one operation and the beginning of the next, does.
+func TestBridge(t *testing.T) {
+	many := make([]int, 400)
+	for i := range many {
+		many[i] = 500
+	}
+	small := []byte("a record")
+	for _, group := range []byte{1, 5, 9} {
+		header := map[byte]int{1: plainHeader, 5: recycledHeader, 9: syncedHeader}[group]
+		for _, c := range []struct {
+			name   string
+			record []byte
+			large  bool
+		}{{"one large", someBatch(100, 200_000, 100), true}, {"many small", someBatch(many...), false}} {
+			whole := logOf(group, 7, small, c.record, small)
+			begin := len(small) + 2*header
+			end := len(whole) - len(small) - header
+			for at := begin - header; at < end; at += 1777 {
+				l := newLogReader(bytes.NewReader(flip(whole, at)), int64(len(whole)), 7)
+				l.reach = reach
+				var got [][]byte
+				var holes []hole
+				for {
+					record, _, ok := l.next()
+					if !ok {
+						break
+					}
+					got, holes = append(got, bytes.Clone(record)), append(holes, l.holes...)
+				}
+				block := at / logBlock
+				if c.large && block > begin/logBlock && block < (end-1)/logBlock {
+					to := (block+1)*(logBlock-header) - (begin - header) // of the record, at the block's end
+					want := bytes.Clone(c.record)
+					clear(want[to-(logBlock-header) : to])
+					if len(got) != 3 || !bytes.Equal(got[1], want) || len(l.gaps) > 0 || len(holes) != 1 || holes[0].offset != int64(block*logBlock) || holes[0].to != to {
+						t.Fatalf("%d, %s: flip at %d: %d records, gaps %+v, holes %+v", group, c.name, at, len(got), l.gaps, holes)
+					}
+				} else if len(got) != 2 || len(l.gaps) != 1 || len(holes) > 0 {
+					t.Fatalf("%d, %s: flip at %d: %d records, gaps %+v, holes %+v", group, c.name, at, len(got), l.gaps, holes)
+				}
+			}
+		}
+	}
+}
+
+// TestOthersLog puts another log's contents in a log's place: an older one's are
+// what is left in a file that was taken for a new log, a later one's are damage.
+func TestOthersLog(t *testing.T) {
+	for number, want := range map[uint64]bool{3: true, 7: false, 9: false} {
+		got, gaps := readLog(logOf(5, 7, []byte("one"), []byte("two")), number)
+		if lost := len(gaps) == 1 && !gaps[0].torn && gaps[0].why == laterLog; lost != want || number != 7 && len(got) > 0 {
+			t.Errorf("as log %d: %q, gaps %+v", number, got, gaps)
+		}
+	}
+}
+
 func FuzzLog(f *testing.F) {
 	for _, group := range []byte{1, 5, 9} {
 		f.Add(logOf(group, 7, []byte("one"), []byte("two")), uint64(7))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, number uint64) {
+		holed := newLogReader(bytes.NewReader(data), int64(len(data)), number)
+		holed.reach = reach
+		for {
+			record, _, ok := holed.next()
+			if !ok {
+				break
+			}
+			for _, h := range holed.holes {
+				if h.from < batchHeader || h.to > len(record) || h.from >= h.to {
+					t.Errorf("hole %+v in %d bytes", h, len(record))
+				}
+			}
+		}
 		records, gaps := readLog(data, number)
 		n := 0
 		for _, record := range records {

@@ -85,6 +85,7 @@ func (s *Store) replayLog(f logFile, newest, goesOn bool) (WAL, error) {
 	}
 	defer file.Close()
 	l := newLogReader(file, file.Size(), f.number)
+	l.reach = reach
 	for named := 0; ; {
 		record, offset, ok := l.next()
 		for ; named < len(l.gaps); named++ { // before what was written behind them
@@ -100,7 +101,7 @@ func (s *Store) replayLog(f logFile, newest, goesOn bool) (WAL, error) {
 			s.loseLog(f.Name, gap{offset: offset, size: int64(len(record)), why: err.Error()}, newest)
 			continue
 		}
-		if err := s.replayBatch(b, &w); err != nil {
+		if err := s.replayBatch(b, &w, l, newest); err != nil {
 			return w, err
 		}
 		if b.err != nil {
@@ -111,7 +112,7 @@ func (s *Store) replayLog(f logFile, newest, goesOn bool) (WAL, error) {
 
 // replayBatch takes a batch. One that came before, as a log's next segment
 // repeats it, is passed over.
-func (s *Store) replayBatch(b *batch, w *WAL) error {
+func (s *Store) replayBatch(b *batch, w *WAL, l *logReader, newest bool) error {
 	first := b.seq + 1
 	if b.count > 0 && first+uint64(b.count)-1 <= s.replayed {
 		return nil
@@ -127,6 +128,12 @@ func (s *Store) replayBatch(b *batch, w *WAL) error {
 			s.ingest(b)
 			continue
 		}
+		if h := b.holed(len(l.record), l.holes); h != nil {
+			if err := s.loseValue(w.File, b, *h, newest); err != nil {
+				return err
+			}
+			continue
+		}
 		s.append(b.kind, b.key)
 		err := s.mem.add(b.kind, b.seq, b.key, b.value)
 		if errors.Is(err, errBatch) {
@@ -134,6 +141,9 @@ func (s *Store) replayBatch(b *batch, w *WAL) error {
 		} else if err != nil {
 			return err
 		}
+	}
+	if len(l.holes) > 0 && b.err == nil && b.seq+1 != first+uint64(b.count) {
+		b.err = errBatch
 	}
 	w.Batches++
 	w.Last, s.replayed = b.seq, max(s.replayed, b.seq)
@@ -172,6 +182,28 @@ var rangeIDKeys = []byte("\x01i")
 // damage took lies before that. Of a range that is not in it, the damage may
 // have taken the end.
 func (s *Store) Appended() map[uint64]uint64 { return s.appended }
+
+// loseValue notes an operation whose value cannot be read. An entry of a Raft log
+// that it replaced must not stand for it.
+func (s *Store) loseValue(file string, b *batch, h hole, newest bool) error {
+	switch b.kind {
+	case logData:
+		return nil
+	case sst.Set, sst.SetWithDelete, sst.Merge:
+	default: // the value is the end of a stretch of keys
+		s.loseLog(file, gap{offset: h.offset, size: h.size, why: h.why}, newest)
+		return nil
+	}
+	user := bytes.Clone(userOf(b.key))
+	s.damage = append(s.damage, engine.Damage{Store: s.name, File: file, Offset: h.offset, Size: h.size,
+		Span: keys.Span{From: user, To: append(user[:len(user):len(user)], 0)}, Why: h.why + "; it is within the value of one key"})
+	k, ok := keys.ParseRangeID(user)
+	if !ok || k.Suffix != keys.RaftLog {
+		return nil
+	}
+	delete(s.appended, k.RangeID)
+	return s.mem.add(sst.Delete, b.seq, b.key, nil)
+}
 
 // loseLog notes a stretch of a log that cannot be read. Which keys it held
 // nobody knows; the end of any range's Raft log may be among them.
