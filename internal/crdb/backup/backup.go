@@ -33,7 +33,8 @@ type Backup struct {
 	name   string
 	roots  []fs.FS
 	layers []found
-	parts  []part // every stretch of every table, by layer, then by key
+	parts  []part   // every stretch of every table, by layer, then by key
+	rows   [][]part // those that may have keys, a few rows
 	asOf   keys.Timestamp
 	notes  []string
 
@@ -50,7 +51,7 @@ type Layer struct {
 // full backup or a collection first; then, in any order, incremental backups
 // that lie elsewhere and the folders of other localities. Their files must be
 // io.ReaderAts.
-func Open(ctx context.Context, folders []fs.FS, o Options) (*Backup, error) {
+func Open(ctx context.Context, folders []fs.FS, o Options) (_ *Backup, err error) {
 	if len(folders) == 0 {
 		return nil, fault.New(fault.Invalid, "read the backup: no folder is given", hintSubdir)
 	}
@@ -86,7 +87,10 @@ func Open(ctx context.Context, folders []fs.FS, o Options) (*Backup, error) {
 			}
 		}
 	}
-	b.parts = b.plan()
+	if b.parts, err = b.plan(); err != nil {
+		return nil, err
+	}
+	b.rows = inRows(b.parts)
 	b.tombstones = sync.OnceValues(b.findTombstones)
 	return b, nil
 }

@@ -12,60 +12,6 @@ import (
 	"github.com/evac-io/evac/internal/crdb/sst"
 )
 
-// part is a stretch of a table: what the manifest says lies in it, without what
-// later layers introduced anew.
-type part struct {
-	layer *found
-	file  *File
-	span  keys.Span
-	size  int64 // about, in stored bytes
-}
-
-// plan lists the parts of all layers, the newest layer first.
-func (b *Backup) plan() []part {
-	var parts []part
-	var anew []keys.Span // introduced by the layers after the current one
-	for i := len(b.layers) - 1; i >= 0; i-- {
-		l := &b.layers[i]
-		at := len(parts)
-		for n := range l.Files {
-			f := &l.Files[n]
-			// The end of a stretch may be the first key of the next one, some versions of it
-			// here and some there.
-			reach := keys.Span{From: f.Span.From, To: append(bytes.Clone(f.Span.To), 0)}
-			size := b.sizeOf(l, f)
-			for _, s := range without(reach, anew) {
-				parts = append(parts, part{layer: l, file: f, span: s, size: size})
-			}
-		}
-		slices.SortStableFunc(parts[at:], func(a, b part) int { return bytes.Compare(a.span.From, b.span.From) })
-		anew = append(anew, l.Introduced...)
-	}
-	return parts
-}
-
-// without takes some spans out of another.
-func without(span keys.Span, minus []keys.Span) []keys.Span {
-	rest := []keys.Span{span}
-	for _, m := range minus {
-		var next []keys.Span
-		for _, s := range rest {
-			if !s.Overlaps(m) {
-				next = append(next, s)
-				continue
-			}
-			if left := (keys.Span{From: s.From, To: m.From}); !left.Empty() {
-				next = append(next, left)
-			}
-			if right := (keys.Span{From: m.To, To: s.To}); m.To != nil && !right.Empty() {
-				next = append(next, right)
-			}
-		}
-		rest = next
-	}
-	return rest
-}
-
 // View is every version of every key that the chosen layers hold. Read it at
 // AsOf: where a layer has revisions, newer ones may be in it too.
 func (b *Backup) View() engine.View { return view{b} }
@@ -75,7 +21,11 @@ type view struct{ b *Backup }
 // Iter implements engine.View.
 func (v view) Iter(span keys.Span) engine.Iter {
 	var sources []sst.Source
-	for _, run := range v.b.runs(span) {
+	for _, row := range v.b.rows {
+		run := touching(row, span)
+		if len(run) == 0 {
+			continue
+		}
 		parts := make([]sst.Part, len(run))
 		for i, p := range run {
 			parts[i] = sst.Part{Span: p.span, Open: func() (sst.Source, error) { return v.b.source(p, span), nil }}
@@ -83,27 +33,6 @@ func (v view) Iter(span keys.Span) engine.Iter {
 		sources = append(sources, sst.Concat(parts...))
 	}
 	return sst.Newest(span, nil, sources...)
-}
-
-// runs sorts the parts that touch a span into as few rows of parts as can be,
-// those of a row one behind the other.
-func (b *Backup) runs(span keys.Span) [][]part {
-	var runs [][]part
-	for _, p := range b.parts {
-		if !p.span.Overlaps(span) {
-			continue
-		}
-		at := slices.IndexFunc(runs, func(r []part) bool {
-			last := r[len(r)-1]
-			return last.layer == p.layer && bytes.Compare(last.file.Span.To, p.span.From) <= 0
-		})
-		if at < 0 {
-			runs = append(runs, []part{p})
-			continue
-		}
-		runs[at] = append(runs[at], p)
-	}
-	return runs
 }
 
 // RangeTombstones implements engine.View. The tables that cannot be opened are
@@ -160,10 +89,8 @@ func tombstone(k sst.RangeKey) (engine.RangeTombstone, bool) {
 // Size implements engine.View.
 func (v view) Size(span keys.Span) int64 {
 	n := int64(0)
-	for _, p := range v.b.parts {
-		if p.span.Overlaps(span) {
-			n += p.size
-		}
+	for p := range v.b.in(span) {
+		n += p.size
 	}
 	return n
 }
@@ -190,10 +117,7 @@ func (v view) Split(span keys.Span, size int64) [][]byte {
 		size int64
 	}
 	var weights []weight
-	for _, p := range v.b.parts {
-		if !p.span.Overlaps(span) {
-			continue
-		}
+	for p := range v.b.in(span) {
 		rest := p.size
 		for _, c := range v.b.cuts(p, span, size) {
 			weights, rest = append(weights, weight{c, size}), rest-size

@@ -123,14 +123,7 @@ func (c *Cluster) damage() []engine.Damage {
 // backupRests says what a span rests on: the backup's files, of which some may be
 // damaged.
 func (c *Cluster) backupRests(span keys.Span) []Rest {
-	rest := Rest{Span: Span(span)}
-	for _, l := range c.Backup.Layers() {
-		for _, f := range l.Files {
-			if f.Span.Overlaps(span) {
-				rest.Files++
-			}
-		}
-	}
+	rest := Rest{Span: Span(span), Files: c.Backup.FilesIn(span)}
 	for _, d := range c.damage() {
 		if d.Span.Overlaps(span) {
 			rest.Doubt = fmt.Sprintf("the backup's file %q: %s", d.File, d.Why)
