@@ -148,7 +148,7 @@ func (c *Cluster) surveyBackup(s *Survey) {
 		}
 		s.Layers = append(s.Layers, one)
 	}
-	s.Damage = damage(c.damage())
+	s.Damage = c.named(c.damage())
 }
 
 func uuid(id [16]byte) string {

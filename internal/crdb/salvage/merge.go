@@ -152,6 +152,11 @@ func (c *Cluster) mergeTable(ctx context.Context, d *rows.Decoder, t *catalog.Ta
 		}
 		out.rest(rests)
 	}
+	for i := range out.Rests {
+		if r := &out.Rests[i]; r.Doubt != "" {
+			r.Keys = c.spanName(keys.Span(r.Span))
+		}
+	}
 	out.take(sum)
 	for _, id := range sum.Among {
 		if c.Catalog.Table(t.Tenant, id) == nil {
@@ -214,14 +219,14 @@ func (c *Cluster) mergeDamage(rep *Report, results []Result) {
 	for _, r := range results {
 		all = append(all, r.Damage...)
 	}
-	rep.Damage = damage(all)
+	rep.Damage = c.named(all)
 }
 
-// damage lists each damage once, sorted.
-func damage(all []engine.Damage) []Damage {
+// named lists each damage once, sorted.
+func (c *Cluster) named(all []engine.Damage) []Damage {
 	out := make([]Damage, 0, len(all))
 	for _, d := range all {
-		out = append(out, Damage{Store: d.Store, File: d.File, Offset: d.Offset, Size: d.Size, Span: Span(d.Span), Why: d.Why})
+		out = append(out, Damage{Store: d.Store, File: d.File, Offset: d.Offset, Size: d.Size, Span: Span(d.Span), Keys: c.spanName(d.Span), Why: d.Why})
 	}
 	slices.SortFunc(out, Damage.compare)
 	return slices.CompactFunc(out, func(a, b Damage) bool { return a.compare(b) == 0 })

@@ -38,7 +38,7 @@ func (o *Overview) Text() []string {
 	}
 	out = append(out, more(len(o.Tables), o.Counts.Tables, "tables")...)
 	for _, h := range o.Holes {
-		out = append(out, fmt.Sprintf("no store has the keys %s%s", h.Span, h.whose()))
+		out = append(out, fmt.Sprintf("no store has the keys %s%s", h.Keys, h.whose()))
 	}
 	out = append(out, more(len(o.Holes), o.Counts.Holes, "holes")...)
 	for _, t := range o.Transactions {
@@ -46,7 +46,7 @@ func (o *Overview) Text() []string {
 	}
 	out = append(out, more(len(o.Transactions), o.Counts.Transactions, "transactions")...)
 	for _, d := range o.Damage {
-		out = append(out, fmt.Sprintf("damage: %s/%s at byte %d: %s, keys %s", d.Store, d.File, d.Offset, d.Why, d.Span))
+		out = append(out, fmt.Sprintf("damage: %s/%s at byte %d: %s, keys %s", d.Store, d.File, d.Offset, d.Why, d.Keys))
 	}
 	return append(out, more(len(o.Damage), o.Counts.Damage, "damaged places")...)
 }

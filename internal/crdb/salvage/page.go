@@ -72,7 +72,7 @@ type pageProblem struct {
 }
 
 // ranged is a problem of a range: whose, and what it is.
-var ranged = regexp.MustCompile(`^(?:table "([^"]*)"|sequence "([^"]*)"|(the schema)): (?:keys \[[^)]*\), )?range \d+: (.*)$`)
+var ranged = regexp.MustCompile(`^(?:table "([^"]*)"|sequence "([^"]*)"|(the schema)): (?:keys .*?, )?range \d+: (.*)$`)
 
 // gathered puts problems together that many ranges have; what no store has comes
 // first.

@@ -1,6 +1,7 @@
 package salvage
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -145,7 +146,7 @@ func (c *Cluster) mergeRaw(p *Plan, results []Result, again map[uint64]bool, rep
 		}
 		for _, rest := range r.Rests {
 			if rest.Doubt != "" {
-				rep.problem("%s: keys %s, range %d: %s", r, rest.Span, rest.Range, rest.Doubt)
+				rep.problem("%s: keys %s, range %d: %s", r, cmp.Or(rest.Keys, rest.Span.String()), rest.Range, rest.Doubt)
 			}
 		}
 	}

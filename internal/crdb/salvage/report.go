@@ -94,6 +94,7 @@ type Damage struct {
 	Offset int64  `json:"offset"` // -1: all of it
 	Size   int64  `json:"size"`   // -1: not known
 	Span   Span   `json:"span"`
+	Keys   string `json:"keys,omitempty"` // the span for people
 	Why    string `json:"why"`
 }
 
@@ -126,7 +127,7 @@ func (t *Table) rest(list []Rest) {
 		if n := len(t.Rests) - 1; n >= 0 {
 			last := &t.Rests[n]
 			if last.Range == r.Range && last.Store == r.Store && last.Doubt == r.Doubt && string(last.Span.To) == string(r.Span.From) {
-				last.Span.To = r.Span.To
+				last.Span.To, last.Keys = r.Span.To, ""
 				continue
 			}
 		}
@@ -146,7 +147,7 @@ func (r *Report) settle() {
 		r.judge(t)
 	}
 	for _, h := range r.Holes {
-		r.problem("no store has the keys %s%s", h.Span, h.whose())
+		r.problem("no store has the keys %s%s", cmp.Or(h.Keys, h.Span.String()), h.whose())
 	}
 	r.Complete = len(r.Problems) == 0
 }
@@ -187,7 +188,7 @@ func (r *Report) judge(t *Table) {
 	}
 	for _, s := range t.Rests {
 		if s.Doubt != "" {
-			r.problem("table %q: keys %s, range %d: %s", t.Name, s.Span, s.Range, s.Doubt)
+			r.problem("table %q: keys %s, range %d: %s", t.Name, cmp.Or(s.Keys, s.Span.String()), s.Range, s.Doubt)
 		}
 	}
 }

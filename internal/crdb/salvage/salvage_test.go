@@ -312,6 +312,9 @@ func TestOneStore(t *testing.T) {
 	if rep.Complete || !strings.Contains(strings.Join(rep.Problems, "\n"), "only 1 of 3 voters are here") {
 		t.Errorf("complete is %v: %s", rep.Complete, rep.Problems)
 	}
+	if text := strings.Join(rep.Problems, "\n"); strings.Contains(text, "keys [") || !strings.Contains(text, `table "kingdom.public.users": keys of all of kingdom.public.users@primary, range 36: later writes`) {
+		t.Errorf("keys are not named: %s", text)
+	}
 	want := []string{"give more stores, or one of them: of the 4 ranges in doubt or missing there are replicas on store 2 of node 2 (4), store 3 of node 3 (4)"}
 	if diff := cmp.Diff(want, rep.Wanted); diff != "" {
 		t.Errorf("what is wanted: %s", diff)

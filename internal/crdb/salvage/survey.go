@@ -55,6 +55,7 @@ type Replica struct {
 // Hole is a stretch of keys that no store has.
 type Hole struct {
 	Span    Span     `json:"span"`
+	Keys    string   `json:"keys"` // the span for people
 	Range   uint64   `json:"range,omitempty"`
 	Members []uint64 `json:"members,omitempty"` // stores that should have it
 }
@@ -92,7 +93,7 @@ func (c *Cluster) Survey(ctx context.Context) (*Survey, error) {
 		s.Ranges = append(s.Ranges, surveyed(r))
 	}
 	for _, h := range c.Map.Holes {
-		s.Holes = append(s.Holes, Hole{Span: Span(h.Span), Range: h.RangeID, Members: members(h.Members)})
+		s.Holes = append(s.Holes, Hole{Span: Span(h.Span), Keys: c.spanName(h.Span), Range: h.RangeID, Members: members(h.Members)})
 	}
 	open, err := c.Map.Transactions(ctx)
 	if err != nil {
@@ -101,7 +102,7 @@ func (c *Cluster) Survey(ctx context.Context) (*Survey, error) {
 	for _, t := range open {
 		s.Transactions = append(s.Transactions, Transaction{ID: fmt.Sprintf("%x", t.ID), Range: t.RangeID, State: t.State.String()})
 	}
-	s.Damage = damage(c.Map.Damage())
+	s.Damage = c.named(c.Map.Damage())
 	return s, nil
 }
 
@@ -138,7 +139,7 @@ func (c *Cluster) survey(ctx context.Context, rep *Report, opt Options) error {
 		rep.Notes = append(rep.Notes, c.Map.Notes...)
 		for _, o := range c.Map.Overlaps {
 			if o.Ambiguous {
-				rep.problem("ranges %d and %d claim the keys %s, and neither is newer", o.Kept, o.Left, o.Span)
+				rep.problem("ranges %d and %d claim the keys %s, and neither is newer", o.Kept, o.Left, c.spanName(o.Span))
 			}
 		}
 	}
@@ -149,7 +150,7 @@ func (c *Cluster) survey(ctx context.Context, rep *Report, opt Options) error {
 		}
 		for _, r := range rests {
 			if r.Doubt != "" {
-				rep.problem("the schema: keys %s, range %d: %s", r.Span, r.Range, r.Doubt)
+				rep.problem("the schema: keys %s, range %d: %s", r.Keys, r.Range, r.Doubt)
 			}
 		}
 	}

@@ -30,6 +30,7 @@ type Result struct {
 // Rest says what a stretch of keys rests on.
 type Rest struct {
 	Span  Span   `json:"span"`
+	Keys  string `json:"keys,omitempty"` // the span for people, if it is in doubt
 	Range uint64 `json:"range"`
 	Store uint64 `json:"store,omitempty"` // 0: the Raft log over what is left, or a backup
 	Index uint64 `json:"index"`           // of the log: what the keys are the state of
@@ -139,7 +140,11 @@ func (c *Cluster) rests(span keys.Span) ([]Rest, error) {
 	}
 	out := make([]Rest, 0, len(list))
 	for _, r := range list {
-		out = append(out, Rest{Span: Span(r.Span), Range: r.RangeID, Store: r.Store, Index: r.Index, Doubt: r.Doubt})
+		one := Rest{Span: Span(r.Span), Range: r.RangeID, Store: r.Store, Index: r.Index, Doubt: r.Doubt}
+		if r.Doubt != "" {
+			one.Keys = c.spanName(r.Span)
+		}
+		out = append(out, one)
 	}
 	return out, nil
 }
