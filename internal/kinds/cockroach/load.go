@@ -33,7 +33,7 @@ const loadDoc = `
 The folder is what a salvage leaves: ` + "`data/DATABASE/SCHEMA.TABLE/part-NNNNN.csv`" + ` and ` + "`schema.sql`" + `. The target must
 be an empty database of PostgreSQL 12 or newer; one load fills it from one database of the folder.
 
-First come the tables, without their keys; then the files, ` + "`jobs`" + ` at once, by COPY. As soon as all files of a table are in, its primary key,
+First come the tables, without their keys; then the files, ` + "`jobs`" + ` at once, by COPY, in its binary form where the types have one. As soon as all files of a table are in, its primary key,
 indexes, constraints and statistics are made, while others are still on their way; foreign keys follow when all tables are complete, then
 the values of sequences, views and comments. The file of a table that has only one is loaded frozen, unless it is small, so that the server need not look at its rows again.
 
