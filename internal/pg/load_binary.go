@@ -35,8 +35,14 @@ func binaryFormOf(oid uint32) binaryForm {
 		return func(dst, v []byte) ([]byte, bool) { return appendInt(dst, v, 32) }
 	case 21:
 		return func(dst, v []byte) ([]byte, bool) { return appendInt(dst, v, 16) }
+	case 26:
+		return appendOID
 	case 701:
-		return appendFloat
+		return func(dst, v []byte) ([]byte, bool) { return appendFloat(dst, v, 64) }
+	case 700:
+		return func(dst, v []byte) ([]byte, bool) { return appendFloat(dst, v, 32) }
+	case 1700:
+		return appendNumeric
 	case 17:
 		return appendBytea
 	case 2950:
@@ -47,8 +53,39 @@ func binaryFormOf(oid uint32) binaryForm {
 		return appendDate
 	case 1114, 1184: // timestamp, timestamptz
 		return appendMoment
+	case 1083:
+		return appendTime
+	case 1266:
+		return appendTimeZone
+	case 1186:
+		return appendInterval
+	case 1560, 1562: // bit, varbit
+		return appendBits
+	case 869:
+		return appendInet
+	}
+	if element := elementOf(oid); element != 0 {
+		form := binaryFormOf(element)
+		return func(dst, v []byte) ([]byte, bool) { return appendList(dst, v, element, form) }
 	}
 	return nil
+}
+
+// elementOf is the type of an array's elements, 0 if it is none of those known.
+func elementOf(array uint32) uint32 {
+	switch array {
+	case 1007:
+		return 23
+	case 1009:
+		return 25
+	case 1015:
+		return 1043
+	case 1016:
+		return 20
+	case 2951:
+		return 2950
+	}
+	return 0
 }
 
 // The beginning and end of COPY's binary form.
@@ -135,18 +172,25 @@ func digitsOf(digits []byte) (n int64, ok bool) {
 	return n, true
 }
 
-// leastNormal is the least number that a float8 holds with all its digits.
-const leastNormal = 0x1p-1022
+// The least numbers that a float8 and a float4 hold with all their digits.
+const leastNormal, leastSingle = 0x1p-1022, 0x1p-126
 
-func appendFloat(dst, v []byte) ([]byte, bool) {
+func appendFloat(dst, v []byte, bits int) ([]byte, bool) {
 	for _, c := range v {
 		if (c < '0' || c > '9') && c != '-' && c != '+' && c != '.' && c != 'e' && c != 'E' {
 			return dst, false
 		}
 	}
-	f, err := strconv.ParseFloat(string(v), 64)
-	if err != nil || math.Abs(f) < leastNormal && string(v) != "0" { // the server says that it is out of range, or not
+	least := leastNormal
+	if bits == 32 {
+		least = leastSingle
+	}
+	f, err := strconv.ParseFloat(string(v), bits)
+	if err != nil || math.Abs(f) < least && string(v) != "0" { // the server says that it is out of range, or not
 		return dst, false
+	}
+	if bits == 32 {
+		return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(f))), true
 	}
 	return binary.BigEndian.AppendUint64(dst, math.Float64bits(f)), true
 }
@@ -188,29 +232,33 @@ func appendMoment(dst, v []byte) ([]byte, bool) {
 			break
 		}
 	}
-	if len(v) < 19 || v[10] != ' ' || v[13] != ':' || v[16] != ':' {
+	if len(v) < 19 || v[10] != ' ' {
 		return dst, false
 	}
 	days, ok := daysOf(v[:10])
-	hour, ok1 := digitsOf(v[11:13])
-	minute, ok2 := digitsOf(v[14:16])
-	second, ok3 := digitsOf(v[17:19])
-	var micros int64
-	if rest := v[19:]; len(rest) > 0 {
-		part := [6]byte{'0', '0', '0', '0', '0', '0'}
-		if len(rest) > 7 || len(rest) < 2 || rest[0] != '.' {
-			return dst, false
+	micros, ok1 := microsOf(v[11:])
+	return binary.BigEndian.AppendUint64(dst, uint64(int64(days)*86_400_000_000+micros)), ok && ok1
+}
+
+// microsOf reads a time of day: 12:34:56.789.
+func microsOf(v []byte) (micros int64, ok bool) {
+	if len(v) < 8 || v[2] != ':' || v[5] != ':' {
+		return 0, false
+	}
+	hour, ok := digitsOf(v[:2])
+	minute, ok1 := digitsOf(v[3:5])
+	second, ok2 := digitsOf(v[6:8])
+	if part := v[8:]; len(part) > 0 {
+		digits := [6]byte{'0', '0', '0', '0', '0', '0'}
+		if len(part) > 7 || len(part) < 2 || part[0] != '.' {
+			return 0, false
 		}
-		copy(part[:], rest[1:])
-		var ok4 bool
-		micros, ok4 = digitsOf(part[:])
-		ok = ok && ok4
+		copy(digits[:], part[1:])
+		var ok3 bool
+		micros, ok3 = digitsOf(digits[:])
+		ok = ok && ok3
 	}
-	if !ok || !ok1 || !ok2 || !ok3 || hour > 23 || minute > 59 || second > 59 {
-		return dst, false
-	}
-	at := ((int64(days)*24+hour)*60+minute)*60 + second
-	return binary.BigEndian.AppendUint64(dst, uint64(at*1_000_000+micros)), true
+	return ((hour*60+minute)*60+second)*1_000_000 + micros, ok && ok1 && ok2 && hour < 24 && minute < 60 && second < 60
 }
 
 // daysOf reads a date of four digits for the year, as days since 2000-01-01: the
