@@ -55,7 +55,7 @@ func TestAsOfTooEarly(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "out")
-	if _, err := Run(t.Context(), fixture(t, "crash"), dir, Options{AsOf: at}, quiet); fault.Code(err) != 10 {
+	if _, err := Run(t.Context(), shared(t, "crash"), dir, Options{AsOf: at}, quiet); fault.Code(err) != 10 {
 		t.Errorf("got error %v", err)
 	}
 }
@@ -63,7 +63,7 @@ func TestAsOfTooEarly(t *testing.T) {
 // TestAsOfUndoes reads crash before tables were dropped and truncated: they are
 // there under their names, with the very rows that --dropped finds.
 func TestAsOfUndoes(t *testing.T) {
-	stores := fixture(t, "crash")
+	stores := shared(t, "crash")
 	now := filepath.Join(t.TempDir(), "now")
 	rep, err := Run(t.Context(), stores, now, Options{Dropped: true, Tables: []string{"kingdom.public.old_events", "kingdom.public.daily_quests"}}, quiet)
 	if err != nil {

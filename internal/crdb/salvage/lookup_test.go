@@ -104,7 +104,7 @@ func told(found *Found) []string {
 // TestLookupHistory tells what rows were before, what a transaction had written
 // that never ended, and what one had that was acknowledged a moment before the end.
 func TestLookupHistory(t *testing.T) {
-	c := opened(t, fixture(t, "crash")...)
+	c := opened(t, shared(t, "crash")...)
 	for _, x := range []struct {
 		q    Query
 		want []string
@@ -137,7 +137,7 @@ func TestLookupHistory(t *testing.T) {
 // TestLookupUncommitted finds what a transaction inserted and changed that was
 // running when all nodes died, and says that it does not count.
 func TestLookupUncommitted(t *testing.T) {
-	c := opened(t, fixture(t, "crash")...)
+	c := opened(t, shared(t, "crash")...)
 	found, err := c.Lookup(t.Context(), Query{Table: "users", Key: []string{uncommittedUser}})
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +156,7 @@ const uncommittedUser = "dbfb0eaa-b7ca-9ea8-858c-94fdc87857fc"
 // TestLookupDamaged finds a row that no table holds any more: it rests on the
 // Raft log. With one store of three the answer is in doubt.
 func TestLookupDamaged(t *testing.T) {
-	stores := fixture(t, "divergent")
+	stores := shared(t, "divergent")
 	found, err := opened(t, stores...).Lookup(t.Context(), Query{Table: "hashed", Key: []string{"7"}})
 	if err != nil {
 		t.Fatal(err)

@@ -26,7 +26,7 @@ func overviewed(t testing.TB, stores ...string) (*Cluster, *Survey, *Overview) {
 // TestOverview tells how the key space stands with all stores and with some, and
 // what a salvage would give.
 func TestOverview(t *testing.T) {
-	stores := fixture(t, "crash")
+	stores := shared(t, "crash")
 	c, s, o := overviewed(t, stores...)
 	ranges := 0
 	for _, x := range o.Map {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,6 +30,12 @@ import (
 // crash's.
 func fixture(t testing.TB, name string) []string {
 	t.Helper()
+	return unpackInto(t, name, func(int) string { return t.TempDir() })
+}
+
+// unpackInto unpacks each store of a fixture into a folder of its own.
+func unpackInto(t testing.TB, name string, dir func(n int) string) []string {
+	t.Helper()
 	var dirs []string
 	for n := 1; n <= 3; n++ {
 		from := name
@@ -36,7 +43,7 @@ func fixture(t testing.TB, name string) []string {
 			from = "crash"
 		}
 		archive := filepath.Join(folder(t, from), fmt.Sprintf("n%d.tar.zst", n))
-		got, _, err := store.Unpack(t.Context(), archive, filepath.Join(t.TempDir(), "stores"))
+		got, _, err := store.Unpack(t.Context(), archive, filepath.Join(dir(n), "stores"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,6 +51,37 @@ func fixture(t testing.TB, name string) []string {
 	}
 	return dirs
 }
+
+// shelf has the fixtures that tests only read, each unpacked once.
+type shelf struct {
+	mu   sync.Mutex
+	root string
+	dirs map[string][]string
+}
+
+var unpacked shelf
+
+// shared are the stores of a fixture that no test may write to.
+func shared(t testing.TB, name string) []string {
+	t.Helper()
+	unpacked.mu.Lock()
+	defer unpacked.mu.Unlock()
+	if dirs := unpacked.dirs[name]; dirs != nil {
+		return dirs
+	}
+	if unpacked.root == "" {
+		root, err := os.MkdirTemp("", "evac-fixtures-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		unpacked.root, unpacked.dirs = root, map[string][]string{}
+	}
+	unpacked.dirs[name] = unpackInto(t, name, func(n int) string { return filepath.Join(unpacked.root, name, fmt.Sprint(n)) })
+	return unpacked.dirs[name]
+}
+
+// clear takes them away.
+func (s *shelf) clear() { _ = os.RemoveAll(s.root) }
 
 // folder is where the archives of a fixture lie: tiny's are beside the code.
 func folder(t testing.TB, name string) string {
@@ -173,7 +211,7 @@ func hold(t testing.TB, dir string, rep *Report, want map[string][][]string) {
 func TestTruth(t *testing.T) {
 	for _, name := range []string{"tiny", "crash", "divergent"} {
 		t.Run(name, func(t *testing.T) {
-			dir, stores := filepath.Join(t.TempDir(), "out"), fixture(t, name)
+			dir, stores := filepath.Join(t.TempDir(), "out"), shared(t, name)
 			before := sums(t, stores...)
 			rep, err := Run(t.Context(), stores, dir, Options{Null: "<<NULL>>"}, func(int64) {})
 			if err != nil {

@@ -15,7 +15,10 @@ import (
 	"github.com/evac-io/evac/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	defer unpacked.clear()
+	testenv.Main(m)
+}
 
 // newDatabase opens an empty database of a real server.
 func newDatabase(t *testing.T) *pgx.Conn {

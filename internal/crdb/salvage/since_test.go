@@ -14,7 +14,7 @@ import (
 // known: a transaction was acknowledged at 04:08:21, which wrote one table; the
 // one that was open then does not count; all else is older.
 func TestLossSince(t *testing.T) {
-	c := opened(t, fixture(t, "crash")...)
+	c := opened(t, shared(t, "crash")...)
 	showed := truth(t, "crash")
 	for _, x := range []struct {
 		at   string
