@@ -37,6 +37,9 @@ func (c *Cluster) Merge(ctx context.Context, p *Plan, results []Result, dir stri
 		}
 		rep.Tables = append(rep.Tables, one)
 	}
+	if err := c.mergeInterleaved(ctx, p, tasks, results, dir, rep); err != nil {
+		return nil, err
+	}
 	if err := c.mergeGone(p, results, again, rep); err != nil {
 		return nil, err
 	}

@@ -6,15 +6,31 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/evac-io/evac/internal/crdb/catalog"
 	"github.com/evac-io/evac/internal/crdb/ranges"
 	"github.com/evac-io/evac/internal/crdb/rows"
 )
 
+// asked is the part of the schema that is asked for, and what does not belong to it.
+func (c *Cluster) asked() (*catalog.Catalog, []string) {
+	if len(c.opt.Tables) == 0 {
+		return c.Catalog, nil
+	}
+	var tables []*catalog.Table
+	for _, t := range c.Catalog.Tables {
+		if slices.Contains(c.opt.Tables, FullName(t)) {
+			tables = append(tables, t)
+		}
+	}
+	return c.Catalog.Only(tables)
+}
+
 // sequences reads the values of the sequences.
 func (c *Cluster) sequences(rep *Report) error {
-	for _, t := range c.Catalog.Tables {
+	asked, _ := c.asked()
+	for _, t := range asked.Tables {
 		if !givesOut(t) {
 			continue
 		}
@@ -53,8 +69,9 @@ func givesOut(t *catalog.Table) bool {
 	return t.Sequence != nil && !t.Sequence.Virtual && t.State == catalog.Public && !t.System()
 }
 
-// writeSchema writes schema.sql, which PostgreSQL and CockroachDB take, and
-// schema.cockroach.sql, which has what only the latter knows.
+// writeSchema writes schema.sql, which PostgreSQL and CockroachDB take, of the
+// tables that are asked for, and schema.cockroach.sql of all tables, which has what
+// only the latter knows and describes them should their descriptors be lost.
 func (c *Cluster) writeSchema(rep *Report, dir string) error {
 	var own, other bytes.Buffer
 	notes, err := catalog.WriteCockroach(&own, c.Catalog)
@@ -62,7 +79,9 @@ func (c *Cluster) writeSchema(rep *Report, dir string) error {
 		return err
 	}
 	rep.Notes = append(rep.Notes, notes...)
-	if _, err := catalog.WritePostgres(&other, c.Catalog); err != nil {
+	asked, left := c.asked()
+	rep.Notes = append(rep.Notes, left...)
+	if _, err := catalog.WritePostgres(&other, asked); err != nil {
 		return err
 	}
 	return errors.Join(

@@ -74,18 +74,22 @@ func (c *Cluster) attemptRaw(ctx context.Context, task Task, dir string, res *Re
 	}
 	defer func() { err = errors.Join(err, out.discard()) }()
 	*res = Result{Task: res.Task}
-	if err := c.writeRaw(ctx, c.Reader().Iter(keys.Span(task.Span)), out, res); err != nil {
+	if err := c.writeRaw(ctx, c.Reader().Iter(keys.Span(task.Span)), nil, out, res); err != nil {
 		return err
 	}
 	res.File, err = out.finish()
 	return err
 }
 
-// writeRaw writes the keys of a walk with their values.
-func (c *Cluster) writeRaw(ctx context.Context, it *mvcc.Iter, out io.Writer, res *Result) (err error) {
+// writeRaw writes the keys of a walk with their values: those that it takes; nil
+// takes all.
+func (c *Cluster) writeRaw(ctx context.Context, it *mvcc.Iter, takes func(key []byte) bool, out io.Writer, res *Result) (err error) {
 	defer func() { err = errors.Join(err, c.closed(it)) }()
 	text := []byte("key,moment,value\n")
 	for it.Next() && ctx.Err() == nil {
+		if takes != nil && !takes(it.Key()) {
+			continue
+		}
 		text = rawLine(text, it)
 		res.Rows.Rows++
 		res.Rows.Pairs++
@@ -127,28 +131,38 @@ func (c *Cluster) mergeRaw(p *Plan, results []Result, again map[uint64]bool, rep
 				continue
 			}
 			got := results[task.ID]
-			r.Parts = append(r.Parts, Part{Name: task.Part, Rows: got.Rows.Rows, File: *got.File})
-			r.Pairs, r.Bytes = r.Pairs+got.Rows.Pairs, r.Bytes+got.File.Bytes
-			r.Checksums.Pairs += got.Rows.Pairs
-			r.Checksums.Verified += got.Rows.Verified
-			r.Checksums.Without += got.Rows.Unverified
-			r.Checksums.Bad += got.Rows.Bad
+			r.add(task.Part, got)
 			rests, err := c.settled(task, got.Rests, again)
 			if err != nil {
 				return err
 			}
 			r.Rests = append(r.Rests, rests...)
 		}
-		rep.Raw = append(rep.Raw, r)
-		rep.problem("%s: its descriptor is lost in every store, and no --schema describes it: its %d keys stand as they are in %q", r, r.Pairs, r.Dir)
-		if r.Checksums.Bad > 0 {
-			rep.problem("%s: %d of its values are not what was written", r, r.Checksums.Bad)
-		}
-		for _, rest := range r.Rests {
-			if rest.Doubt != "" {
-				rep.problem("%s: keys %s, range %d: %s", r, cmp.Or(rest.Keys, rest.Span.String()), rest.Range, rest.Doubt)
-			}
-		}
+		rep.raw(r)
 	}
 	return nil
+}
+
+// add adds up what a task wrote.
+func (r *Raw) add(part string, got Result) {
+	r.Parts = append(r.Parts, Part{Name: part, Rows: got.Rows.Rows, File: *got.File})
+	r.Pairs, r.Bytes = r.Pairs+got.Rows.Pairs, r.Bytes+got.File.Bytes
+	r.Checksums.Pairs += got.Rows.Pairs
+	r.Checksums.Verified += got.Rows.Verified
+	r.Checksums.Without += got.Rows.Unverified
+	r.Checksums.Bad += got.Rows.Bad
+}
+
+// raw takes a table without a descriptor, and says what that means.
+func (r *Report) raw(one Raw) {
+	r.Raw = append(r.Raw, one)
+	r.problem("%s: its descriptor is lost in every store, and no --schema describes it: its %d keys stand as they are in %q", one, one.Pairs, one.Dir)
+	if one.Checksums.Bad > 0 {
+		r.problem("%s: %d of its values are not what was written", one, one.Checksums.Bad)
+	}
+	for _, rest := range one.Rests {
+		if rest.Doubt != "" {
+			r.problem("%s: keys %s, range %d: %s", one, cmp.Or(rest.Keys, rest.Span.String()), rest.Range, rest.Doubt)
+		}
+	}
 }

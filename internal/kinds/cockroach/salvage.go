@@ -48,12 +48,12 @@ write is lost; what a transaction left behind counts by the transaction's own re
 
 In ` + "`out`" + ` stand then ` + "`data/<database>/<schema>.<table>/part-00000.csv`" + ` and so on (a header in each, parts and rows in primary-key order,
 hidden columns too), ` + "`schema.sql`" + `, which PostgreSQL and CockroachDB take (tables before the rows, indexes, keys to other tables, values of sequences and views behind
-them), ` + "`schema.cockroach.sql`" + ` with all that only CockroachDB knows, ` + "`report.json`" + ` and ` + "`report.html`" + `.
+them; with ` + "`table`" + ` of those tables only, with their types and sequences), ` + "`schema.cockroach.sql`" + ` of all tables with all that only CockroachDB knows, ` + "`report.json`" + ` and ` + "`report.html`" + `.
 Parquet has integers, floats, truth values, dates, times, UUIDs, bytes and documents as such, everything else, decimals too, as its text.
 Rows that are not proved are not among them: they stand in ` + "`doubtful-00000.csv`" + ` beside the parts.
 
 Tables whose descriptors are lost in every store are described by ` + "`schema`" + `: SQL with the tables' ids, as the ` + "`schema.cockroach.sql`" + ` of an earlier salvage has them,
-or a BACKUP. Without it their keys and values stand as they are, in hexadecimal, in ` + "`raw/table-ID/part-00000.csv`" + `. Either way the verdict names them.
+or a BACKUP. Without it their keys and values stand as they are, in hexadecimal, in ` + "`raw/table-ID/part-00000.csv`" + `, those among another table's rows too. Either way the verdict names them.
 
 With ` + "`dropped`" + `, what is left of dropped and truncated tables stands in ` + "`data/<database>/<schema>.<table>@dropped-ID`" + `. Nobody can say whether that is all of
 their rows: they have no part in the verdict.
