@@ -188,9 +188,16 @@ func appendPlain(dst []byte, marker byte, coefficient uint64, whole int) ([]byte
 		}
 		return dst, digits >= whole
 	}
-	w := eight(uint32(coefficient))
-	digits := 8 - unused(w)
-	w = (w | zeros) >> (64 - 8*digits)
+	var w uint64
+	var digits int
+	if coefficient < 1000 {
+		short := thousand[coefficient]
+		w, digits = uint64(short&0xffffff), int(short>>24)
+	} else {
+		w = eight(uint32(coefficient))
+		skip := unused(w)
+		w, digits = (w|zeros)>>(8*skip), 8-skip
+	}
 	putWord(dst[n:], w)
 	if digits > whole {
 		dst[n+whole] = '.'

@@ -48,14 +48,35 @@ func fourTwos(x uint64) uint64 {
 	return tens | (x-10*tens)<<8
 }
 
+// thousand is the digits of each number below a thousand, behind each other from
+// the lowest byte on, and how many they are in the highest.
+var thousand = func() (t [1000]uint32) {
+	for v := range uint32(1000) {
+		w := v/100 | v/10%10<<8 | v%10<<16 | '0'*0x010101
+		skip := one(v < 100) + one(v < 10)
+		t[v] = w>>(8*skip)&0xffffff | uint32(3-skip)<<24
+	}
+	return t
+}()
+
 // appendUint appends a number.
 func appendUint(dst []byte, v uint64) []byte {
 	if v >= 1e8 {
 		return appendEight(appendUint(dst, v/1e8), uint32(v%1e8))
 	}
+	return appendSmall(dst, uint32(v))
+}
+
+// appendSmall appends a number below 10^8.
+func appendSmall(dst []byte, v uint32) []byte {
 	n := len(dst)
 	dst = room(dst, 8)
-	w := eight(uint32(v))
+	if v < 1000 {
+		w := thousand[v]
+		binary.LittleEndian.PutUint32(dst[n:], w)
+		return dst[:n+int(w>>24)]
+	}
+	w := eight(v)
 	skip := unused(w)
 	putWord(dst[n:], (w|zeros)>>(8*skip))
 	return dst[:n+8-skip]
@@ -84,15 +105,12 @@ func appendInt(dst []byte, v int64) []byte {
 	dst = room(dst, 9)
 	dst[n] = '-'
 	sign := uint64(v >> 63)
-	n += int(sign & 1)
+	dst = dst[:n+int(sign&1)]
 	u := (uint64(v) ^ sign) - sign
 	if u >= 1e8 {
-		return appendUint(dst[:n], u)
+		return appendUint(dst, u)
 	}
-	w := eight(uint32(u))
-	skip := unused(w)
-	putWord(dst[n:], (w|zeros)>>(8*skip))
-	return dst[:n+8-skip]
+	return appendSmall(dst, uint32(u))
 }
 
 // one is 1 if the condition holds, else 0, without a jump that a processor would

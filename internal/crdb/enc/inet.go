@@ -51,11 +51,10 @@ func appendOctets(dst, b []byte) []byte {
 	n := len(dst)
 	dst = room(dst, 4*len(b)+4)
 	for _, c := range b {
-		v := uint32(c)
-		w := v/100 | v/10%10<<8 | v%10<<16 | '0'*0x010101 | '.'<<24
-		skip := one(c < 100) + one(c < 10)
-		binary.LittleEndian.PutUint32(dst[n:], w>>(8*skip))
-		n += 4 - skip
+		w := thousand[c]
+		binary.LittleEndian.PutUint32(dst[n:], w)
+		n += int(w>>24) + 1
+		dst[n-1] = '.'
 	}
 	return dst[:n-1]
 }

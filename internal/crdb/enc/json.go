@@ -3,6 +3,7 @@ package enc
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -299,8 +300,15 @@ func appendJSONString(dst, b []byte, from, end, quotes int) []byte {
 	w := lastBytes(b, end, size)
 	special, all = special|specialJSON(w)&lowBytes(size), all|w
 	putWord(to, w)
-	if (special|all)&highs != 0 && (special&highs != 0 || !utf8.Valid(b[from:end])) {
-		return appendJSONEscaped(dst[:n], b[from:end], quotes)
+	if (special|all)&highs != 0 {
+		text := b[from:end]
+		valid := all&highs == 0 || utf8.Valid(text)
+		if !valid {
+			text = bytes.ToValidUTF8(text, []byte("\ufffd"))
+		}
+		if !valid || special&highs != 0 {
+			return appendJSONEscaped(dst[:n], text, quotes)
+		}
 	}
 	binary.LittleEndian.PutUint16(to[size:], quote)
 	return dst[:n+end-from+2*quotes]
@@ -318,31 +326,42 @@ func specialJSON(w uint64) uint64 {
 
 // appendJSONEscaped appends a string which does not stand in a document as it is.
 func appendJSONEscaped(dst, s []byte, quotes int) []byte {
-	if !utf8.Valid(s) {
-		s = bytes.ToValidUTF8(s, []byte("\ufffd"))
-	}
 	const doubled = `""`
-	dst = append(dst, doubled[:quotes]...)
-	for _, c := range s {
-		switch {
-		case c == '"':
-			dst = append(append(dst, '\\'), doubled[:quotes]...)
-		case c == '\\':
-			dst = append(dst, '\\', c)
-		case c >= ' ':
-			dst = append(dst, c)
-		case c == '\n':
+	quote := doubled[:quotes]
+	dst = append(dst, quote...)
+	for {
+		n := plainJSON(s)
+		dst = append(dst, s[:n]...)
+		if n == len(s) {
+			return append(dst, quote...)
+		}
+		switch c := s[n]; c {
+		case '"':
+			dst = append(append(dst, '\\'), quote...)
+		case '\\':
+			dst = append(dst, '\\', '\\')
+		case '\n':
 			dst = append(dst, '\\', 'n')
-		case c == '\r':
+		case '\r':
 			dst = append(dst, '\\', 'r')
-		case c == '\t':
+		case '\t':
 			dst = append(dst, '\\', 't')
 		default:
 			const hex = "0123456789abcdef"
 			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
 		}
+		s = s[n+1:]
 	}
-	return append(dst, doubled[:quotes]...)
+}
+
+// plainJSON is how many bytes stand before the first that has to be escaped.
+func plainJSON(s []byte) int {
+	for n := 0; n < len(s); n += 8 {
+		if special := specialJSON(word(s[n:])) & highs; special != 0 { // zeros behind the end too
+			return min(n+bits.TrailingZeros64(special)/8, len(s))
+		}
+	}
+	return len(s)
 }
 
 // lossyJSON says that the key of a document does not tell it from others.
