@@ -11,9 +11,9 @@ import (
 // A server takes rows in half the time if it need not read text: COPY's binary form
 // (PostgreSQL docs, COPY, binary format) has integers, times and UUIDs as it stores
 // them. Files whose columns all have such types go over so. Only a text that surely
-// means the value is turned into it; a file with another goes over as it stands. What
-// the server then holds is compared in text all the same, so that a mistake made
-// here shows.
+// means the value is turned into it; rows with another follow in text, and a file with
+// many of them goes over as it stands. What the server then holds is compared in text
+// all the same, so that a mistake made here shows.
 
 // errNoBinary tells that a value has no certain binary form.
 var errNoBinary = errors.New("a value is for the server to read")
@@ -102,10 +102,22 @@ func binaryReader(rows *csvRows, order []int, types []uint32) *rowReader {
 			return nil
 		}
 	}
-	return &rowReader{rows: rows, begin: []byte(binaryHead), end: []byte(binaryTail), row: func(dst []byte) ([]byte, error) {
-		return rows.appendBinary(dst, order, forms)
-	}}
+	r := &rowReader{rows: rows, begin: []byte(binaryHead), end: []byte(binaryTail)}
+	r.row = func(dst []byte) ([]byte, error) {
+		start := len(dst)
+		dst, err := rows.appendBinary(dst, order, forms)
+		if errors.Is(err, errNoBinary) && len(r.odd) < oddBytes {
+			r.odd = append(rows.appendText(r.odd, order), '\n')
+			return dst[:start], nil
+		}
+		return dst, err
+	}
+	return r
 }
+
+// oddBytes is how much text of rows that have no certain binary form is put aside
+// before a file counts as one that goes over as it stands.
+const oddBytes = 1 << 20
 
 // appendBinary writes the fields of the record, in some order, as a row.
 func (c *csvRows) appendBinary(dst []byte, order []int, forms []binaryForm) ([]byte, error) {

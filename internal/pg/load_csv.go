@@ -232,9 +232,11 @@ type rowReader struct {
 	row func(dst []byte) ([]byte, error)
 	// begin stands before the rows, end behind them.
 	begin, end []byte
-	buf        []byte
-	at         int
-	err        error // that ended it, or io.EOF
+	// odd are rows, in COPY's text form, that must follow in another COPY.
+	odd []byte
+	buf []byte
+	at  int
+	err error // that ended it, or io.EOF
 }
 
 // textReader gives some columns of a file as COPY's text form.

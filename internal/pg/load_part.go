@@ -1,6 +1,7 @@
 package pg
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -91,16 +92,23 @@ func (l *loader) copyPart(ctx context.Context, conn *pgx.Conn, c chunk, inBinary
 		}
 		from.summed(summer)
 	}
-	if freeze {
-		options = append(options, "freeze")
+	copyIn := func(from io.Reader, options ...string) error {
+		if freeze {
+			options = append(options, "freeze")
+		}
+		in := counted{from: from, moved: func(n int64) { sum.bytes += n; moved(n) }}
+		sql := "copy " + Quote(c.Schema, c.Table) + parens(c.columnList()) + " from stdin (" + strings.Join(options, ", ") + ")"
+		tag, err := conn.PgConn().CopyFrom(ctx, &in, sql)
+		sum.rows += tag.RowsAffected()
+		return err
 	}
-	in := counted{from: from, moved: func(n int64) { sum.bytes += n; moved(n) }}
-	sql := "copy " + Quote(c.Schema, c.Table) + parens(c.columnList()) + " from stdin (" + strings.Join(options, ", ") + ")"
-	tag, err := conn.PgConn().CopyFrom(ctx, &in, sql)
+	err = copyIn(from, options...)
 	if err != nil && from.err != nil && !errors.Is(from.err, io.EOF) {
 		err = from.err // which the server only repeats
 	}
-	sum.rows = tag.RowsAffected()
+	if err == nil && len(from.odd) > 0 {
+		err = copyIn(bytes.NewReader(from.odd), "format text")
+	}
 	return sum, whole, err
 }
 
