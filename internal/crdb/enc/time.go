@@ -370,13 +370,6 @@ func (v interval) appendValue(dst []byte) []byte {
 	return binary.AppendVarint(binary.AppendVarint(dst, v.days), v.nanos)
 }
 
-// The units of intervals, in words, with the s of more than one.
-const (
-	years = ' ' | 'y'<<8 | 'e'<<16 | 'a'<<24 | 'r'<<32 | 's'<<40
-	mons  = ' ' | 'm'<<8 | 'o'<<16 | 'n'<<24 | 's'<<32
-	days  = ' ' | 'd'<<8 | 'a'<<16 | 'y'<<24 | 's'<<32
-)
-
 // The units of intervals as words, with the s of more than one.
 const (
 	unitYears = ' ' | 'y'<<8 | 'e'<<16 | 'a'<<24 | 'r'<<32 | 's'<<40
