@@ -120,3 +120,50 @@ func (s *Store) tableSize(t TableMeta, span keys.Span) int64 {
 	}
 	return entry.table.Size(span)
 }
+
+// Split implements engine.View. A table that is small beside a piece counts as
+// a whole, so that cutting a large store does not read all its indexes.
+func (v view) Split(span keys.Span, size int64) [][]byte {
+	size = max(size, 1)
+	var weights []cut
+	for _, r := range v.s.mem.runs {
+		weights = append(weights, r.cuts(max(size/8, 1))...)
+	}
+	for t := range v.s.in(span) {
+		weights = append(weights, v.s.tableCuts(t, span, size)...)
+	}
+	weights = slices.DeleteFunc(weights, func(c cut) bool { return !span.Contains(c.user) })
+	slices.SortFunc(weights, func(a, b cut) int { return bytes.Compare(a.user, b.user) })
+	var out [][]byte
+	n := int64(0)
+	for i, c := range weights {
+		n += c.size
+		if i+1 < len(weights) && bytes.Equal(c.user, weights[i+1].user) || n < size || bytes.Equal(c.user, span.From) {
+			continue
+		}
+		out, n = append(out, bytes.Clone(c.user)), 0
+	}
+	return out
+}
+
+// tableCuts are the places at which a table may be cut, the last one its end.
+func (s *Store) tableCuts(t TableMeta, span keys.Span, size int64) []cut {
+	var cuts []cut
+	rest := t.Size
+	if t.Size > 2*size {
+		each := max(size/8, 1)
+		entry := s.cache.get(t)
+		if entry.table != nil {
+			rest = entry.table.Size(span)
+			for _, user := range entry.table.Cuts(span, each) {
+				cuts = append(cuts, cut{user, each})
+				rest -= each
+			}
+		}
+		s.cache.put(entry)
+	}
+	if end := t.span.To; end != nil {
+		cuts = append(cuts, cut{end, max(rest, 0)})
+	}
+	return cuts
+}
