@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"time"
 )
 
 // A server takes rows in half the time if it need not read text: COPY's binary form
@@ -273,8 +274,7 @@ func microsOf(v []byte) (micros int64, ok bool) {
 	return ((hour*60+minute)*60+second)*1_000_000 + micros, ok && ok1 && ok2 && hour < 24 && minute < 60 && second < 60
 }
 
-// daysOf reads a date of four digits for the year, as days since 2000-01-01: the
-// Gregorian calendar in years that begin with March, in periods of 400.
+// daysOf reads a date of four digits for the year, as days since 2000-01-01.
 func daysOf(v []byte) (days int32, ok bool) {
 	if len(v) != 10 || v[4] != '-' || v[7] != '-' {
 		return 0, false
@@ -282,26 +282,10 @@ func daysOf(v []byte) (days int32, ok bool) {
 	year, ok1 := digitsOf(v[:4])
 	month, ok2 := digitsOf(v[5:7])
 	day, ok3 := digitsOf(v[8:])
-	if !ok1 || !ok2 || !ok3 || year < 1 || month < 1 || month > 12 || day < 1 || day > monthDays(year, month) {
+	date := time.Date(int(year), time.Month(month), int(day), 0, 0, 0, 0, time.UTC)
+	if !ok1 || !ok2 || !ok3 || year < 1 || date.Month() != time.Month(month) || date.Day() != int(day) { // a day that is none becomes another
 		return 0, false
 	}
-	if month <= 2 {
-		year, month = year-1, month+12
-	}
-	all := 365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day
-	const epoch = 365*1999 + 1999/4 - 1999/100 + 1999/400 + (153*10+2)/5 + 1
-	return int32(all - epoch), true
-}
-
-func monthDays(year, month int64) int64 {
-	switch month {
-	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-			return 29
-		}
-		return 28
-	case 4, 6, 9, 11:
-		return 30
-	}
-	return 31
+	const epoch = 946_684_800 // of the server, in seconds since 1970
+	return int32((date.Unix() - epoch) / 86_400), true
 }

@@ -3,6 +3,7 @@ package salvage
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evac-io/evac/internal/crdb/catalog"
@@ -72,7 +73,7 @@ func keyValues(t *catalog.Table, ix *catalog.Index, key []byte) (out []string) {
 	if ix.Unique {
 		extra = nil
 	}
-	for _, col := range append(declared, extra...) {
+	for _, col := range slices.Concat(declared, extra) {
 		if col.Column == nil || len(key) == 0 {
 			return out
 		}

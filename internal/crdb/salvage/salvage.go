@@ -50,16 +50,13 @@ func (j *Job) run(ctx context.Context, progress Progress) (_ *Report, err error)
 		progress(t.Cost)
 	}}.Run(ctx, list, j.Do)
 	if err != nil {
-		return nil, noRoom(j.dir, err)
+		return nil, err
 	}
 	return j.Merge(ctx, results)
 }
 
-// noRoom says what to do about a full disk, once.
+// noRoom says what to do about a full disk.
 func noRoom(dir string, err error) error {
-	if len(fault.Hints(err)) > 0 {
-		return err
-	}
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		return fault.Wrap(fault.Failed, "the disk is full", err, fmt.Sprintf("free space on the file system of %s: the same command goes on where it stopped", dir))
 	}

@@ -179,7 +179,7 @@ func (s *state) Add(_ tasks.Task, result json.RawMessage) error {
 	killpoint()
 	_, err := s.file.Write(append(slices.Clip(result), '\n'))
 	killpoint()
-	return err
+	return noRoom(s.dir, err)
 }
 
 func (s *state) close() error { return s.file.Close() }
